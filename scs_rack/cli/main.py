@@ -1,0 +1,42 @@
+"""Entry of the command line: parse, call, and turn failures into messages and exit codes."""
+
+import argparse
+import importlib
+import sys
+
+from scs_rack import __version__
+from scs_rack.errors import ScsRackError
+
+NOUNS: tuple[str, ...] = ()
+"""Modules of this package that register commands, in the order of the help."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="scs-rack",
+        description="From a cabled rack to a proven Sovereign Cloud.",
+        epilog="examples:\n  scs-rack validate -r inventory/lab\n  scs-rack up -r inventory/lab",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"scs-rack {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for noun in NOUNS:
+        importlib.import_module(f"scs_rack.cli.{noun}").register(commands)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns the exit code (see `scs_rack.errors`)."""
+    args = parser().parse_args(argv)
+    try:
+        code: int = args.handler(args)
+    except ScsRackError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; nothing is lost: run the same command again to go on", file=sys.stderr)
+        return 130
+    return code

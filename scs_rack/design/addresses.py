@@ -1,0 +1,71 @@
+"""Addresses and numbers that follow from a device's rack unit.
+
+Unit U gives loopback pool + U, ASN pool + U, management address + 100 + U and BMC address + 180 + U.
+So no device is renumbered when another one is added or removed.
+"""
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
+
+from scs_rack.model import Rack
+
+MANAGER_OFFSET = 10
+MGMT_OFFSET = 100
+BMC_OFFSET = 180
+
+
+class PoolExhausted(ValueError):
+    """A pool is too small for a device that takes from it."""
+
+
+def _at(prefix: IPv4Network, offset: int, who: str) -> IPv4Address:
+    if offset >= prefix.num_addresses - 1:
+        raise PoolExhausted(f"{prefix} has no address number {offset} for {who}")
+    return prefix.network_address + offset
+
+
+def oob_prefix(rack: Rack) -> IPv4Network:
+    """Prefix of the out-of-band network (the first network with that purpose)."""
+    return next(network.prefix for network in rack.networks.values() if network.purpose == "oob")
+
+
+def mgmt(rack: Rack, name: str, unit: int, stated: IPv4Address | None) -> IPv4Interface:
+    """Management address of a server or switch, with the prefix length of its network."""
+    prefix = oob_prefix(rack)
+    return IPv4Interface(f"{stated or _at(prefix, MGMT_OFFSET + unit, name)}/{prefix.prefixlen}")
+
+
+def bmc(rack: Rack, name: str, unit: int, stated: IPv4Address | None) -> IPv4Address:
+    """Address of a server's BMC."""
+    return stated or _at(oob_prefix(rack), BMC_OFFSET + unit, name)
+
+
+def manager(rack: Rack) -> IPv4Interface:
+    """Address of the manager in the out-of-band network."""
+    prefix = oob_prefix(rack)
+    return IPv4Interface(f"{_at(prefix, MANAGER_OFFSET, 'manager')}/{prefix.prefixlen}")
+
+
+def loopback4(rack: Rack, name: str, unit: int, stated: IPv4Address | None) -> IPv4Address:
+    """IPv4 loopback of a device."""
+    return stated or _at(rack.pools.loopback4, unit, name)
+
+
+def last(rack: Rack, back: int) -> IPv4Address:
+    """An address from the end of the loopback pool: 1 is the last usable one."""
+    return rack.pools.loopback4.broadcast_address - back
+
+
+def loopback6(rack: Rack, address: IPv4Address) -> IPv6Address:
+    """IPv6 loopback with the same host part as an IPv4 loopback."""
+    host = int(address) - int(rack.pools.loopback4.network_address)
+    if not 0 <= host < rack.pools.loopback4.num_addresses:
+        host = int(address)
+    return rack.pools.loopback6.network_address + host
+
+
+def asn(rack: Rack, name: str, unit: int, stated: int | None) -> int:
+    """Autonomous system number of a device."""
+    first, end = rack.pools.asn
+    if stated is None and first + unit > end:
+        raise PoolExhausted(f"ASNs {first}-{end} have no number {unit} for {name}")
+    return stated if stated is not None else first + unit

@@ -1,0 +1,96 @@
+"""From a Rack to its Design."""
+
+import uuid
+
+from scs_rack.design import addresses
+from scs_rack.design.ports import ports_of
+from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, SwitchDesign
+from scs_rack.model import Rack
+
+_NAMESPACE = uuid.UUID("5f0c7f5e-6d0b-5c9b-9f38-5c5ac4000001")
+
+
+def _node(rack: Rack, name: str) -> NodeDesign:
+    server = rack.servers[name]
+    model = rack.server_models[server.model]
+    ports = ports_of(rack, name)
+    loopback4 = addresses.loopback4(rack, name, server.unit, server.loopback4)
+    return NodeDesign(
+        name=name,
+        unit=server.unit,
+        in_service=server.state == "active",
+        roles=tuple(server.roles),
+        mgmt=addresses.mgmt(rack, name, server.unit, server.address),
+        mgmt_nic=next((nic for nic, what in model.nics.items() if what.use == "mgmt"), ""),
+        bmc=BmcDesign(
+            address=addresses.bmc(rack, name, server.unit, server.bmc.address),
+            protocol=rack.protocol(name),
+            user=server.bmc.user,
+            mac=server.bmc.mac,
+            fingerprint=server.bmc.fingerprint,
+        ),
+        loopback4=loopback4,
+        loopback6=addresses.loopback6(rack, loopback4),
+        asn=addresses.asn(rack, name, server.unit, server.asn),
+        uplinks=tuple(port for port in ports.values() if port.use == "host"),
+        external=tuple(ports[nic] for nic, what in model.nics.items() if what.use == "external" and nic in ports),
+        disks={**model.disks, **server.disks},
+        macs=dict(server.macs),
+    )
+
+
+def _switch(rack: Rack, name: str) -> SwitchDesign:
+    switch = rack.switches[name]
+    loopback4 = addresses.loopback4(rack, name, switch.unit, switch.loopback4)
+    return SwitchDesign(
+        name=name,
+        model=switch.model,
+        role=switch.role,
+        release=switch.release,
+        unit=switch.unit,
+        mgmt=addresses.mgmt(rack, name, switch.unit, switch.address),
+        loopback4=loopback4,
+        loopback6=addresses.loopback6(rack, loopback4),
+        asn=addresses.asn(rack, name, switch.unit, switch.asn),
+        mac=switch.mac or f"02:5c:05:ff:{switch.unit:02x}:00",
+        ports=ports_of(rack, name),
+        breakouts=dict(switch.breakouts),
+    )
+
+
+def _groups(nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ...]]:
+    active = {name: node for name, node in nodes.items() if node.in_service}
+    groups = {
+        role: tuple(name for name, node in active.items() if role in node.roles)
+        for role in ("control", "network", "storage", "compute")
+    }
+    groups["controller"] = groups["control"][:1]
+    groups["ceph_mon"] = groups["control"][:5]
+    groups["ceph_mgr"] = groups["control"][:2]
+    return groups
+
+
+def make_design(rack: Rack) -> Design:
+    """Derive everything from a rack.
+
+    Raises:
+        PoolExhausted: a pool is too small (`scs-rack validate` reports all such faults at once).
+    """
+    nodes = {name: _node(rack, name) for name in rack.servers}
+    vip4 = rack.cloud.api_address4 or addresses.last(rack, 1)
+    manager4 = addresses.last(rack, 2)
+    return Design(
+        rack=rack,
+        nodes=nodes,
+        switches={name: _switch(rack, name) for name in rack.switches},
+        manager=ManagerDesign(
+            mgmt=addresses.manager(rack),
+            loopback4=manager4,
+            loopback6=addresses.loopback6(rack, manager4),
+            asn=rack.pools.asn[1],
+            ports=ports_of(rack, "manager"),
+        ),
+        api=Api(vip4=vip4, vip6=addresses.loopback6(rack, vip4), host=rack.cloud.api_name or str(vip4)),
+        fsid=str(uuid.uuid5(_NAMESPACE, rack.name)),
+        groups=_groups(nodes),
+    )

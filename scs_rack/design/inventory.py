@@ -1,0 +1,102 @@
+"""The Ansible inventory that follows from a Design.
+
+Roles read three variables: `rack` (the same on all hosts), `node` (one server) and `secrets` (from the vault,
+not part of the Design). Each role's defaults take what they need from these, so that group_vars and host_vars
+override single settings as everybody expects.
+"""
+
+from typing import Any
+
+from scs_rack.design.types import Design, NodeDesign
+
+
+def _disk_path(design: Design, disk: str, stated: str | None) -> str:
+    return stated or (f"/srv/disks/{disk}" if design.rack.lab else f"/dev/disk/by-id/{disk}")
+
+
+def rack_vars(design: Design) -> dict[str, Any]:
+    """The variable `rack`."""
+    rack = design.rack
+    external = {name: net for name, net in rack.networks.items() if net.purpose == "external"}
+    return {
+        "name": rack.name,
+        "region": rack.region,
+        "domain": rack.domain,
+        "lab": rack.lab is not None,
+        "fsid": design.fsid,
+        "api": {"vip4": str(design.api.vip4), "vip6": str(design.api.vip6), "host": design.api.host},
+        "loopback4": str(rack.pools.loopback4),
+        "loopback6": str(rack.pools.loopback6),
+        "tunnel_mtu": rack.pools.tunnel_mtu,
+        "oob_prefix": str(next(net.prefix for net in rack.networks.values() if net.purpose == "oob")),
+        "manager": {"mgmt": str(design.manager.mgmt.ip), "loopback4": str(design.manager.loopback4)},
+        "servers": [
+            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6), "mgmt": str(n.mgmt.ip)}
+            for n in design.in_service.values()
+        ],
+        "controller": {
+            "name": design.groups["controller"][0],
+            "loopback4": str(design.nodes[design.groups["controller"][0]].loopback4),
+        },
+        "mons": [{"name": name, "loopback4": str(design.nodes[name].loopback4)} for name in design.groups["ceph_mon"]],
+        "external_networks": {
+            name: {
+                "physnet": net.physnet,
+                "vlan": net.vlan,
+                "prefix": str(net.prefix),
+                "gateway": str(net.gateway) if net.gateway else None,
+                "first": str(net.allocation[0] if net.allocation else net.prefix.network_address + 10),
+                "last": str(net.allocation[1] if net.allocation else net.prefix.broadcast_address - 1),
+                "default": net.default,
+            }
+            for name, net in external.items()
+        },
+        "access": rack.access.model_dump(mode="json"),
+        "cloud": rack.cloud.model_dump(mode="json"),
+    }
+
+
+def node_vars(design: Design, node: NodeDesign) -> dict[str, Any]:
+    """The variable `node` of one server."""
+    return {
+        "name": node.name,
+        "unit": node.unit,
+        "roles": list(node.roles),
+        "mgmt": str(node.mgmt.ip),
+        "mgmt_prefixlen": node.mgmt.network.prefixlen,
+        "mgmt_nic": node.mgmt_nic,
+        "loopback4": str(node.loopback4),
+        "loopback6": str(node.loopback6),
+        "asn": node.asn,
+        "uplinks": [port.port for port in node.uplinks],
+        "external_nics": [port.port for port in node.external],
+        "osd_disks": [
+            {"name": name, "path": _disk_path(design, name, disk.path), "size_gb": disk.size_gb, "kind": disk.kind}
+            for name, disk in node.disks.items()
+            if disk.use == "osd"
+        ],
+        "bmc": {"address": str(node.bmc.address), "protocol": node.bmc.protocol, "user": node.bmc.user},
+    }
+
+
+def inventory(design: Design) -> dict[str, Any]:
+    """The whole inventory in the form that `ansible-inventory --list` prints."""
+    hostvars: dict[str, Any] = {}
+    shared = rack_vars(design)
+    for node in design.nodes.values():
+        hostvars[node.name] = {
+            "ansible_host": str(node.mgmt.ip),
+            "ansible_user": design.rack.access.user,
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "node": node_vars(design, node),
+            "rack": shared,
+        }
+    for switch in design.switches.values():
+        hostvars[switch.name] = {"ansible_host": str(switch.mgmt.ip), "rack": shared}
+    groups: dict[str, Any] = {
+        "servers": {"hosts": list(design.in_service)},
+        "spares": {"hosts": [name for name, node in design.nodes.items() if not node.in_service]},
+        "switches": {"hosts": list(design.switches)},
+        **{name: {"hosts": list(hosts)} for name, hosts in design.groups.items()},
+    }
+    return {"_meta": {"hostvars": hostvars}, "all": {"children": ["ungrouped", *groups]}, **groups}

@@ -1,0 +1,119 @@
+"""The types of a Design."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from typing import Literal
+
+from scs_rack.model import Disk, Rack
+
+Use = Literal["fabric", "host", "access", "trunk"]
+"""What a switch port is for: `fabric` routed to a switch, `host` routed to a server, `access` and `trunk` bridged."""
+
+
+@dataclass(frozen=True)
+class PortUse:
+    """A cabled port, seen from one of its ends."""
+
+    port: str
+    peer: str
+    """Name of the device at the other end."""
+    peer_port: str
+    use: Use
+    speed: int | None = None
+    """Mb/s, where an end's model states it."""
+    untagged: int | None = None
+    """VLAN of untagged frames on a bridged port."""
+    tagged: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class BmcDesign:
+    """A server's BMC, ready to be called."""
+
+    address: IPv4Address
+    protocol: Literal["redfish", "ipmi"]
+    user: str
+    mac: str | None
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class NodeDesign:
+    """A server with all that was derived for it."""
+
+    name: str
+    unit: int
+    in_service: bool
+    roles: tuple[str, ...]
+    mgmt: IPv4Interface
+    """Address of the management NIC, with its prefix."""
+    mgmt_nic: str
+    bmc: BmcDesign
+    loopback4: IPv4Address
+    loopback6: IPv6Address
+    asn: int
+    uplinks: tuple[PortUse, ...]
+    external: tuple[PortUse, ...]
+    disks: dict[str, Disk]
+    macs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SwitchDesign:
+    """A switch with all that was derived for it."""
+
+    name: str
+    model: str
+    role: Literal["leaf", "spine", "oob"]
+    release: str
+    unit: int
+    mgmt: IPv4Interface
+    loopback4: IPv4Address
+    loopback6: IPv6Address
+    asn: int
+    mac: str
+    ports: dict[str, PortUse]
+    """Cabled ports by name."""
+    breakouts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ManagerDesign:
+    """The machine that scs-rack runs on."""
+
+    mgmt: IPv4Interface
+    loopback4: IPv4Address
+    loopback6: IPv6Address
+    asn: int
+    ports: dict[str, PortUse]
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where the cloud's API answers."""
+
+    vip4: IPv4Address
+    vip6: IPv6Address
+    host: str
+    """What stands in URLs: the DNS name where there is one, else the IPv4 address."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """All that follows from a Rack."""
+
+    rack: Rack
+    nodes: dict[str, NodeDesign]
+    """Every server, spares included."""
+    switches: dict[str, SwitchDesign]
+    manager: ManagerDesign
+    api: Api
+    fsid: str
+    """Ceph cluster id: a UUID made from the rack's name (RFC 9562, version 5)."""
+    groups: dict[str, tuple[str, ...]]
+    """Ansible groups of servers in service."""
+
+    @property
+    def in_service(self) -> dict[str, NodeDesign]:
+        """Servers in service, by name, in the order of the file."""
+        return {name: node for name, node in self.nodes.items() if node.in_service}

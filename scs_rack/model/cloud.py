@@ -1,0 +1,56 @@
+"""Options of the cloud, its proof, and the node image."""
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field
+
+from scs_rack.model.base import Strict
+
+
+class CephOptions(Strict):
+    """Storage."""
+
+    replicas: int = Field(default=3, ge=1, le=5)
+    """Copies of each object, on as many hosts."""
+    pg_num: int = Field(default=32, ge=1)
+    """Placement groups of each pool."""
+    bluestore_cache_mib: int = Field(default=3072, ge=16)
+    """BlueStore cache of each OSD in MiB."""
+
+
+class CloudOptions(Strict):
+    """The OpenStack cloud."""
+
+    api_address4: ipaddress.IPv4Address | None = None
+    """Address of the API (anycast /32); the last of the loopback pool when not stated."""
+    api_name: str | None = None
+    """DNS name of the API, when the operator's DNS has one; the address is used otherwise."""
+    workers: int = Field(default=2, ge=1)
+    """Worker processes of each API service on each controller."""
+    osd_memory_mib: int = Field(default=4096, ge=896)
+    """Memory target of each OSD in MiB."""
+    mariadb_buffer_mib: int = Field(default=1024, ge=16)
+    """InnoDB buffer pool in MiB."""
+    cpu_allocation_ratio: float = Field(default=4.0, gt=0)
+    ram_allocation_ratio: float = Field(default=1.0, gt=0)
+    ceph: CephOptions = CephOptions()
+
+
+class ConformanceOptions(Strict):
+    """The official SCS suite, run as an external program."""
+
+    checkout: str | None = None
+    """Folder with a checkout of SovereignCloudStack/standards; without it the suite is 'not run'."""
+    python: str | None = None
+    """Python interpreter that has the suite's requirements; the one of scs-rack when not stated."""
+    version: str = "v5.1"
+    """Version of the scope SCS-compatible IaaS that is judged."""
+
+
+class ImageOptions(Strict):
+    """The node image."""
+
+    mirror: str | None = None
+    """Debian mirror to build from; the host's own apt source, or the builder's default, when not stated."""
+    suite: Literal["trixie"] = "trixie"

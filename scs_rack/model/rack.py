@@ -1,0 +1,94 @@
+"""The rack file as a whole."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from scs_rack.model.base import HostName, Strict
+from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
+from scs_rack.model.network import Network, Pools
+from scs_rack.model.power import Power
+from scs_rack.model.server import Server, ServerModel
+from scs_rack.model.switch import Switch
+
+
+class End(Strict):
+    """One end of a cable."""
+
+    device: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.device}:{self.port}"
+
+
+def _end(value: object) -> object:
+    if isinstance(value, str):
+        device, colon, port = value.partition(":")
+        if not (device and colon and port):
+            raise ValueError("not an end of a cable; write DEVICE:PORT, e.g. node1:eth0")
+        return {"device": device, "port": port}
+    return value
+
+
+Cable = tuple[Annotated[End, BeforeValidator(_end)], Annotated[End, BeforeValidator(_end)]]
+"""A cable: its two ends."""
+
+
+class Manager(Strict):
+    """The machine that scs-rack runs on."""
+
+    nics: dict[str, Literal["mgmt", "uplink", "external"]]
+
+
+class LabOptions(Strict):
+    """Marks a rack file of virtual devices; `scs-rack lab up` makes them."""
+
+    guest_accel: Literal["auto", "kvm", "tcg"] = "auto"
+    """How guests run: `auto` takes KVM where a probe guest boots with it, else TCG."""
+
+
+class User(Strict):
+    """An operator who may log in to the servers."""
+
+    name: str
+    keys: list[str] = Field(min_length=1)
+    """Public SSH keys, one line each."""
+
+
+class AccessOptions(Strict):
+    """How servers are reached, and by whom."""
+
+    user: str = "root"
+    """Account that scs-rack logs in with, by its own SSH key."""
+    users: list[User] = Field(default_factory=list)
+
+
+class Rack(Strict):
+    """All that the operator states."""
+
+    name: HostName
+    description: str = ""
+    region: str = "RegionOne"
+    domain: str = "rack.internal"
+    """DNS domain of the devices."""
+    height: int = Field(default=42, ge=1, le=60)
+    """Rack units."""
+    lab: LabOptions | None = None
+    pools: Pools
+    networks: dict[str, Network]
+    power: Power
+    server_models: dict[str, ServerModel]
+    switches: dict[HostName, Switch]
+    manager: Manager
+    servers: dict[HostName, Server]
+    cables: list[Cable]
+    access: AccessOptions = AccessOptions()
+    cloud: CloudOptions = CloudOptions()
+    conformance: ConformanceOptions = ConformanceOptions()
+    image: ImageOptions = ImageOptions()
+
+    def protocol(self, server: str) -> Literal["redfish", "ipmi"]:
+        """Protocol of a server's BMC: what it states, else its model's."""
+        one = self.servers[server]
+        return one.bmc.protocol or self.server_models[one.model].bmc_protocol

@@ -1,0 +1,83 @@
+"""Servers, their models, and their management controllers."""
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field
+
+from scs_rack.model.base import Mac, Speed, Strict, Watt
+
+Role = Literal["control", "network", "storage", "compute"]
+"""What a server does for the cloud."""
+
+
+class Nic(Strict):
+    """A network port of a server model; its key is the interface's name in the operating system."""
+
+    speed: Speed
+    use: Literal["mgmt", "uplink", "external", "unused"] = "uplink"
+    """`mgmt` goes to the out-of-band network, `uplink` to a leaf (routed), `external` to a leaf (provider VLANs)."""
+
+
+class Disk(Strict):
+    """A disk of a server model; its key is a name that stays (in the lab a file)."""
+
+    size_gb: int = Field(gt=0)
+    """Size in GB (10^9 bytes), as the vendor says it."""
+    kind: Literal["nvme", "ssd", "hdd"] = "nvme"
+    use: Literal["root", "osd", "unused"]
+    path: str | None = None
+    """Stable path of the device (/dev/disk/by-path/…); not needed in the lab."""
+
+
+class Bmc(Strict):
+    """The management controller of a server."""
+
+    protocol: Literal["redfish", "ipmi"] | None = None
+    """Protocol to speak; the server model's when not stated."""
+    mac: Mac | None = None
+    address: ipaddress.IPv4Address | None = None
+    """Address in the out-of-band network; from its pool when not stated."""
+    user: str = "admin"
+    fingerprint: str | None = None
+    """SHA-256 fingerprint (hex) that the BMC's certificate is pinned by; verified by the rack's CA when not stated."""
+
+
+class ServerModel(Strict):
+    """What all servers of one model have in common."""
+
+    vendor: str = "generic"
+    units: int = Field(default=1, ge=1, le=10)
+    """Height in rack units."""
+    cpus: int = Field(gt=0)
+    """CPU threads."""
+    memory_gib: int = Field(gt=0)
+    power_w: Watt
+    """Highest draw of the whole server in watts."""
+    bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
+    nics: dict[str, Nic]
+    disks: dict[str, Disk]
+
+
+class Server(Strict):
+    """One server of the rack."""
+
+    model: str
+    unit: int = Field(ge=1)
+    """Lowest rack unit that it fills, counted from below."""
+    state: Literal["active", "spare"] = "active"
+    """`spare`: cabled and known, but powered off and not in service."""
+    roles: list[Role] = Field(min_length=1)
+    feeds: list[str] = Field(default_factory=list)
+    serial: str | None = None
+    bmc: Bmc = Bmc()
+    macs: dict[str, Mac] = Field(default_factory=dict)
+    """MAC address of each NIC that is known, by the NIC's name."""
+    disks: dict[str, Disk] = Field(default_factory=dict)
+    """Disks of this server that its model does not have, or has otherwise."""
+    address: ipaddress.IPv4Address | None = None
+    """Address of the management NIC; from the out-of-band pool when not stated."""
+    loopback4: ipaddress.IPv4Address | None = None
+    """Loopback; from the pool when not stated."""
+    asn: int | None = None
+    """Autonomous system number; from the pool when not stated."""

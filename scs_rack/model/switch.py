@@ -1,0 +1,28 @@
+"""Switches of the rack; what a switch model's ports are stands in `scs_rack.sonic.portmap`."""
+
+import ipaddress
+from typing import Literal
+
+from pydantic import Field
+
+from scs_rack.model.base import Mac, Strict
+
+
+class Switch(Strict):
+    """One switch that runs SONiC."""
+
+    model: str
+    """Name of a port map that scs-rack knows (`scs-rack switch models` lists them)."""
+    role: Literal["leaf", "spine", "oob"]
+    unit: int = Field(ge=1)
+    release: Literal["202411", "202505", "202511", "202605"] = "202505"
+    """SONiC release on the switch; it decides the spelling of CONFIG_DB."""
+    feeds: list[str] = Field(default_factory=list)
+    serial: str | None = None
+    mac: Mac | None = None
+    breakouts: dict[str, str] = Field(default_factory=dict)
+    """Breakout of a port by its name, e.g. `Ethernet48: 4x25G`."""
+    address: ipaddress.IPv4Address | None = None
+    """Management address; from the out-of-band pool when not stated."""
+    loopback4: ipaddress.IPv4Address | None = None
+    asn: int | None = None
