@@ -12,7 +12,9 @@ Commands = Any  # argparse's _SubParsersAction is private
 Handler = Callable[[argparse.Namespace], int]
 
 
-def add_command(commands: Commands, name: str, handler: Handler, summary: str, examples: tuple[str, ...]) -> argparse.ArgumentParser:
+def add_command(
+    commands: Commands, name: str, handler: Handler, summary: str, examples: tuple[str, ...]
+) -> argparse.ArgumentParser:
     """Add a command with its one-line summary and at least two examples; returns its parser for more options."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
