@@ -22,7 +22,8 @@ def _mac(value: object) -> str:
     return text
 
 
-def _speed(value: object) -> int:
+def parse_speed(value: object) -> int:
+    """Speed in Mb/s of `25G`, `1000M` or a plain number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     found = re.fullmatch(r"(\d+)\s*([MG])", str(value).strip(), re.IGNORECASE)
@@ -40,7 +41,7 @@ def _name(value: str) -> str:
 Mac = Annotated[str, BeforeValidator(_mac)]
 """An Ethernet address, lower case with colons (IEEE 802 canonical order)."""
 
-Speed = Annotated[int, BeforeValidator(_speed)]
+Speed = Annotated[int, BeforeValidator(parse_speed)]
 """A link speed in Mb/s; the rack file may say 25G or 1000M."""
 
 HostName = Annotated[str, AfterValidator(_name)]

@@ -1,4 +1,4 @@
-"""Switches of the rack; what a switch model's ports are stands in `scs_rack.sonic.portmap`."""
+"""Switches of the rack; what ports a model has stands in `scs_rack.model.portmap`."""
 
 import ipaddress
 from typing import Literal
