@@ -1,1 +1,1 @@
-"""TODO."""
+"""How scs-rack starts Ansible, and what Ansible gets from it."""

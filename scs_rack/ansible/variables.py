@@ -1,0 +1,50 @@
+"""The inventory as Ansible gets it: what the Design says, and what only this machine knows (secrets, keys, paths)."""
+
+from pathlib import Path
+from typing import Any
+
+from scs_rack import pki, vault
+from scs_rack.design import make_design
+from scs_rack.design.inventory import inventory
+from scs_rack.errors import UsageError
+from scs_rack.model.load import load_rack
+from scs_rack.paths import state_dir as state_of
+from scs_rack.ssh import common_args, files
+
+
+def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
+    """The inventory of a rack file with secrets and paths, and warnings for people.
+
+    Secrets are left out, with a warning, when there are none yet or the vault can't be opened.
+    """
+    design = make_design(load_rack(rack_file))
+    state_dir = state_of(design.rack.name)
+    content = inventory(design)
+    certificates = pki.files(state_dir)
+    shared: dict[str, Any] = {
+        "pki": {
+            "ca_file": str(certificates.ca),
+            "api_cert_file": str(certificates.api_cert),
+            "api_key_file": str(certificates.api_key),
+        },
+        "ansible_ssh_private_key_file": str(files(state_dir).key),
+        "ansible_ssh_common_args": common_args(state_dir),
+    }
+    warnings = []
+    try:
+        shared["secrets"] = vault.load(rack_file.parent)
+        if not shared["secrets"]:
+            warnings.append(f"no secrets yet: `scs-rack secrets create -r {rack_file.parent}` generates them")
+            del shared["secrets"]
+    except UsageError as error:
+        warnings.append(f"variable `secrets` is not defined: {error.message} ({error.hint})")
+    content["all"]["vars"] = shared
+    _share(content, "rack")
+    return content, warnings
+
+
+def _share(content: dict[str, Any], name: str) -> None:
+    """Give a variable that is the same on all hosts to the group `all`."""
+    hostvars = content["_meta"]["hostvars"]
+    for variables in hostvars.values():
+        content["all"]["vars"][name] = variables.pop(name)

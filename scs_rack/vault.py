@@ -1,0 +1,203 @@
+"""The rack's secrets: generated once, kept in an Ansible vault file beside the rack file.
+
+The vault password comes from a file or a command (`SCS_RACK_VAULT_PASSWORD_FILE`, `ANSIBLE_VAULT_PASSWORD_FILE`),
+else from `.vault-password` beside the rack file. Only a lab's is made by itself.
+"""
+
+import fcntl
+import os
+import secrets
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from scs_rack.design import Design
+from scs_rack.errors import UsageError
+
+FILE = "secrets.yml"
+PASSWORD_FILE = ".vault-password"  # noqa: S105 (the name of a file)
+PASSWORD_VARIABLES = ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE")
+
+_PASSWORDS = (
+    "admin_password",
+    "mariadb_root",
+    "db_keystone",
+    "db_glance",
+    "db_placement",
+    "db_nova",
+    "db_neutron",
+    "db_cinder",
+    "rabbitmq_password",
+    "rabbitmq_cookie",
+    "service_glance",
+    "service_placement",
+    "service_nova",
+    "service_neutron",
+    "service_cinder",
+    "metadata_secret",
+    "haproxy_stats",
+    "test_user_password",
+)
+_UUIDS = ("rbd_secret_uuid",)
+
+
+def names(design: Design) -> tuple[str, ...]:
+    """Names of all secrets that a rack needs, `bmc_<server>` for each server included."""
+    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{server}" for server in design.nodes))
+
+
+def password_file(rack_dir: Path) -> Path | None:
+    """File or command that gives the vault password; None when there is none."""
+    for variable in PASSWORD_VARIABLES:
+        if stated := os.environ.get(variable):
+            return Path(stated).expanduser().absolute()
+    path = rack_dir / PASSWORD_FILE
+    return path if path.is_file() else None
+
+
+def load(rack_dir: Path) -> dict[str, str]:
+    """Open the vault; an empty dict when no secrets were generated yet.
+
+    Raises:
+        UsageError: there is no vault password, or it is not the right one, or the file is not a vault.
+    """
+    path = rack_dir / FILE
+    if not path.is_file():
+        return {}
+    source = password_file(rack_dir)
+    if source is None:
+        raise _no_password(rack_dir)
+    return _decrypt(path, _password(source), source)
+
+
+def ensure(rack_dir: Path, design: Design) -> dict[str, str]:
+    """Open the vault, generate what is missing in it, and return all secrets by name.
+
+    Passwords of a real server's BMC can't be made up: they are what the operator stored with `scs-rack secrets set`.
+
+    Raises:
+        UsageError: as `load`, or the password of a BMC is missing.
+    """
+    with _locked(rack_dir):
+        if password_file(rack_dir) is None:
+            if not design.rack.lab:
+                raise _no_password(rack_dir)
+            _write(rack_dir / PASSWORD_FILE, f"{secrets.token_urlsafe(32)}\n".encode())
+        found = load(rack_dir)
+        missing = [name for name in names(design) if name not in found]
+        unknown = [name for name in missing if name.startswith("bmc_") and not design.rack.lab]
+        if unknown:
+            raise UsageError(
+                f"no password for the BMC of {', '.join(name.removeprefix('bmc_') for name in unknown)}",
+                f"store it: `scs-rack secrets set {unknown[0]}`",
+            )
+        if missing:
+            found |= {name: _generate(name) for name in missing}
+            save(rack_dir, found)
+    return found
+
+
+def store(rack_dir: Path, design: Design, name: str, value: str) -> None:
+    """Set one secret to a value.
+
+    Raises:
+        UsageError: the rack has no secret of this name, or the vault can't be opened.
+    """
+    if name not in names(design):
+        raise UsageError(f"{design.rack.name} has no secret {name}", "`scs-rack secrets list` names them")
+    with _locked(rack_dir):
+        save(rack_dir, load(rack_dir) | {name: value})
+
+
+def save(rack_dir: Path, values: Mapping[str, str]) -> None:
+    """Write the vault file: encrypted, for its owner only, whole or not at all."""
+    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415 (slow to import)
+
+    source = password_file(rack_dir)
+    if source is None:
+        raise _no_password(rack_dir)
+    plain = yaml.safe_dump(dict(sorted(values.items())), default_flow_style=False)
+    vault = VaultLib([("default", VaultSecret(_password(source)))])
+    _write(rack_dir / FILE, vault.encrypt(plain))
+
+
+def _generate(name: str) -> str:
+    if name in _UUIDS:
+        return str(uuid.uuid4())
+    # IPMI 2.0 (section 22.30, Set User Password) takes at most 20 bytes
+    return secrets.token_hex(8 if name.startswith("bmc_") else 20)
+
+
+def _decrypt(path: Path, password: bytes, source: Path) -> dict[str, str]:
+    from ansible.errors import AnsibleError  # noqa: PLC0415 (slow to import)
+    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415
+
+    data = path.read_bytes()
+    if not data.startswith(b"$ANSIBLE_VAULT;"):
+        raise UsageError(f"{path} is not an Ansible vault", f"encrypt it: `ansible-vault encrypt {path}`")
+    try:
+        plain = VaultLib([("default", VaultSecret(password))]).decrypt(data)
+    except AnsibleError:
+        raise UsageError(
+            f"the vault password from {source} does not open {path}",
+            "give the one that the file was made with; to start over with new secrets, move the file away",
+        ) from None
+    values = yaml.safe_load(plain)
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} holds no names and values", f"look at it: `ansible-vault view {path}`")
+    return {str(name): str(value) for name, value in values.items()}
+
+
+def _password(source: Path) -> bytes:
+    """Read the password from a file, or run it when it is a command, as Ansible does."""
+    try:
+        if os.access(source, os.X_OK) and source.is_file():
+            done = subprocess.run([source], check=True, stdout=subprocess.PIPE, timeout=60)
+            password = done.stdout.strip()
+        else:
+            password = source.read_bytes().strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UsageError(f"the vault password can't be had from {source}: {error}") from error
+    if not password:
+        raise UsageError(f"the vault password from {source} is empty")
+    return password
+
+
+def _no_password(rack_dir: Path) -> UsageError:
+    return UsageError(
+        f"no vault password for {rack_dir}",
+        f"set {PASSWORD_VARIABLES[0]} to a file or command, or write it to {rack_dir / PASSWORD_FILE} (mode 0600)",
+    )
+
+
+@contextmanager
+def _locked(rack_dir: Path) -> Iterator[None]:
+    """Keep others from writing secrets of this rack meanwhile."""
+    handle = os.open(rack_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a private file atomically."""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
