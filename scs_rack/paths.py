@@ -23,3 +23,10 @@ def cache_root() -> Path:
 def state_dir(rack: str) -> Path:
     """State of one rack: `ssh/id_ed25519`, `ssh/known_hosts`, `ca/ca.crt`, `runs/`, `lab/`."""
     return state_root() / rack
+
+
+def shipped(name: str) -> Path:
+    """What comes with scs-rack (`roles`, `playbooks`, `ansible.cfg`): from the checkout, else from the wheel."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent / name
+    return checkout if checkout.exists() else package / "share" / name
