@@ -1,0 +1,59 @@
+"""Run one virtual BMC: `python -m scs_rack.lab.bmc --config FILE`."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from scs_rack.errors import ScsRackError
+from scs_rack.lab.bmc.config import load_config
+from scs_rack.lab.bmc.ipmi_server import serve_ipmi
+from scs_rack.lab.bmc.machine import Machine
+from scs_rack.lab.bmc.power import backend_of
+from scs_rack.lab.bmc.redfish_server import serve_redfish
+
+log = logging.getLogger("scs_rack.lab.bmc")
+
+
+async def _serve(path: Path) -> None:
+    config = load_config(path)
+    machine = Machine(config, backend_of(config), path)
+    host = str(config.address)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        if config.protocol == "ipmi":
+            server, port = await serve_ipmi(machine, host, 623 if config.port is None else config.port)
+            stack.callback(server.close)
+        else:
+            port = await stack.enter_async_context(
+                serve_redfish(machine, host, 443 if config.port is None else config.port)
+            )
+        log.info("BMC of %s: %s on %s port %d", config.server, config.protocol, host, port)
+        print(f"ready {config.protocol} {host} {port}", flush=True)
+        await stop.wait()
+
+
+def main() -> int:
+    """Entry; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scs_rack.lab.bmc", description="Run one virtual BMC.")
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    try:
+        asyncio.run(_serve(parser.parse_args().config))
+    except ScsRackError as error:
+        log.error("%s", error.message)  # noqa: TRY400 (a trace would say less)
+        return error.exit_code
+    except OSError as error:
+        log.error("can't serve: %s", error)  # noqa: TRY400
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
