@@ -1,0 +1,191 @@
+"""Turn a node's root filesystem into a lab switch, before it boots.
+
+The switch has what a SONiC switch shows to the outside: CONFIG_DB in Redis, the user `admin` with SSH key and sudo,
+FRR, lldpd and the commands `config`, `show`, `sonic-cfggen` and `docker exec`. It boots with its day-0 configuration.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from scs_rack import paths
+from scs_rack.design import Design
+from scs_rack.errors import UsageError
+from scs_rack.sonic.generate import day0
+
+PACKAGE = Path(__file__).parents[2]
+"""Folder of the package scs_rack."""
+ON_SWITCH = "usr/lib/python3/dist-packages/scs_rack"
+CARRIED = (
+    "sonic/frr.py",
+    "sonic/checks.py",
+    "lab/switch/device/__init__.py",
+    "lab/switch/device/commands.py",
+    "lab/switch/device/configdb.py",
+    "lab/switch/device/daemon.py",
+    "lab/switch/device/kernel.py",
+)
+"""Files of this package that run on the switch."""
+COMMANDS = {"config": "config_main", "show": "show_main", "sonic-cfggen": "cfggen_main", "docker": "docker_main"}
+UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service")
+ADMIN_UID = 1000
+"""Uid of `admin` on SONiC."""
+
+TARGET = """[Unit]
+Description=SONiC lab switch
+Requires=basic.target
+Conflicts=rescue.service rescue.target
+After=basic.target rescue.service rescue.target
+AllowIsolate=yes
+"""
+
+DAEMON = """[Unit]
+Description=Keeps kernel, FRR and lldpd as CONFIG_DB says
+After=redis-server.service frr.service lldpd.service
+Requires=redis-server.service
+
+[Service]
+ExecStart=/usr/bin/python3 -m scs_rack.lab.switch.device.daemon
+Restart=on-failure
+RestartSec=1
+"""
+
+REDIS = """bind 127.0.0.1
+port 6379
+unixsocket /var/run/redis/redis.sock
+unixsocketperm 770
+databases 32
+save ""
+appendonly no
+notify-keyspace-events AKE
+daemonize no
+dir /var/lib/redis
+"""
+
+REDIS_DROP_IN = """[Unit]
+After=
+After=basic.target
+
+[Service]
+# a sandbox costs time at boot and guards nothing here: the lab switch is a container
+ProtectSystem=no
+PrivateTmp=no
+PrivateDevices=no
+PrivateUsers=no
+ProtectHome=no
+ProtectProc=default
+SystemCallFilter=
+RestrictNamespaces=no
+"""
+
+FRR_DAEMONS = """bgpd=yes
+vtysh_enable=yes
+zebra_options="  -A 127.0.0.1 -s 90000000"
+mgmtd_options="  -A 127.0.0.1"
+bgpd_options="   -A 127.0.0.1"
+staticd_options="-A 127.0.0.1"
+"""
+
+SSHD = """# logins by key only; PAM would start a login session for each command
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UseDNS no
+"""
+
+
+def _write(root: Path, name: str, text: str, mode: int = 0o644) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # never through a link out of the root
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def _program(root: Path) -> None:
+    """Our own code on the switch, and its commands."""
+    for name in CARRIED:
+        target = root / ON_SWITCH / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / name, target)
+    for package in ("", "sonic/", "lab/", "lab/switch/"):
+        _write(root, f"{ON_SWITCH}/{package}__init__.py", "")
+    for command, function in COMMANDS.items():
+        text = f"#!/usr/bin/python3\nfrom scs_rack.lab.switch.device.commands import {function}\n\n{function}()\n"
+        _write(root, f"usr/local/bin/{command}", text, 0o755)
+
+
+def _units(root: Path) -> None:
+    """Boot into a target of its own: nothing of the image starts but what a switch has."""
+    etc = "etc/systemd/system"
+    _write(root, f"{etc}/labswitch.target", TARGET)
+    _write(root, f"{etc}/labswitchd.service", DAEMON)
+    _write(root, f"{etc}/redis-server.service.d/lab.conf", REDIS_DROP_IN)
+    _write(root, f"{etc}/bgp.service", "").unlink()
+    (root / etc / "bgp.service").symlink_to("/usr/lib/systemd/system/frr.service")
+    wants = root / etc / "labswitch.target.wants"
+    wants.mkdir(exist_ok=True)
+    links = {root / etc / "default.target": f"/{etc}/labswitch.target"}
+    for unit in UNITS:
+        home = f"/{etc}" if unit == "labswitchd.service" else "/usr/lib/systemd/system"
+        links[wants / unit] = f"{home}/{unit}"
+    for path, target in links.items():
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+    for folder in ("sockets", "sysinit", "timers"):  # what the image's packages hook into the early boot
+        for link in sorted((root / etc / f"{folder}.target.wants").glob("*")):
+            link.unlink()
+
+
+def _admin(root: Path, key: str) -> None:
+    """The user of a SONiC switch: `admin`, with sudo without password."""
+    for name, line in {
+        "etc/passwd": f"admin:x:{ADMIN_UID}:{ADMIN_UID}::/home/admin:/bin/bash",
+        "etc/group": f"admin:x:{ADMIN_UID}:",
+        "etc/shadow": "admin:*:20000:0:99999:7:::",
+    }.items():
+        path = root / name
+        kept = [old for old in path.read_text(encoding="utf-8").splitlines() if not old.startswith("admin:")]
+        path.write_text("\n".join([*kept, line]) + "\n", encoding="utf-8")
+    _write(root, "etc/sudoers.d/admin", "admin ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
+    home = root / "home/admin"
+    keys = _write(root, "home/admin/.ssh/authorized_keys", key.strip() + "\n", 0o600)
+    for path, mode in ((home, 0o755), (keys.parent, 0o700), (keys, 0o600)):
+        shutil.chown(path, ADMIN_UID, ADMIN_UID)
+        path.chmod(mode)
+
+
+def prepare(design: Design, name: str, root: Path, *, public_key: str | None = None) -> None:
+    """Write into a root filesystem what makes it the lab's switch of that name.
+
+    Args:
+        design: the rack's design.
+        name: the switch.
+        root: mounted root filesystem (an overlay of the node image) that is not running.
+        public_key: SSH key of scs-rack; the one in the rack's state folder when not given.
+
+    Raises:
+        UsageError: there is no SSH key, or the image lacks what a switch needs.
+    """
+    if public_key is None:
+        path = paths.state_dir(design.rack.name) / "ssh/id_ed25519.pub"
+        if not path.exists():
+            raise UsageError(f"no SSH key at {path}", "`scs-rack lab up` makes it")
+        public_key = path.read_text(encoding="utf-8")
+    for needed in ("usr/bin/redis-server", "usr/lib/frr/frrinit.sh", "usr/sbin/lldpd", "usr/sbin/sshd"):
+        if not (root / needed).exists():
+            raise UsageError(f"the node image lacks /{needed}", "build the image again: scs-rack image build")
+    _program(root)
+    _units(root)
+    _admin(root, public_key)
+    _write(root, "etc/hostname", f"{name}\n")
+    _write(root, "etc/hosts", f"127.0.0.1 localhost {name}\n::1 localhost\n")
+    _write(root, "etc/ssh/sshd_config.d/lab-switch.conf", SSHD)
+    _write(root, "etc/redis/redis.conf", REDIS)
+    _write(root, "etc/sonic/config_db.json", json.dumps(day0(design, name), indent=4, sort_keys=True) + "\n")
+    daemons = root / "etc/frr/daemons"
+    owner = daemons.stat()
+    daemons.write_text(FRR_DAEMONS, encoding="utf-8")
+    frr = _write(root, "etc/frr/frr.conf", "frr defaults traditional\nservice integrated-vtysh-config\n", 0o640)
+    shutil.chown(frr, owner.st_uid, owner.st_gid)

@@ -1,0 +1,140 @@
+"""FRR's configuration that follows from CONFIG_DB in unified mode (what frrcfgd makes of the tables on a switch).
+
+Standard library only: the lab switch carries this file, to turn its own CONFIG_DB into frr.conf.
+Configuration commands: FRR 10 user guide, chapters BGP, Filtering and Route Maps.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+_AF = {"ipv4_unicast": "ipv4 unicast", "ipv6_unicast": "ipv6 unicast"}
+
+
+def _truthy(value: Any) -> bool:
+    return str(value).lower() in ("true", "up", "enable")
+
+
+def _many(value: Any) -> list[str]:
+    """Values of a leaf-list, which CONFIG_DB writes as list or as one joined string."""
+    return value.split(",") if isinstance(value, str) else [str(item) for item in value]
+
+
+def _family(tables: _Tables, prefix_set: str) -> str:
+    return "ipv6" if tables["PREFIX_SET"][prefix_set].get("mode") == "IPv6" else "ip"
+
+
+def _prefix_lists(tables: _Tables) -> Iterator[str]:
+    for key, row in tables.get("PREFIX", {}).items():
+        name, sequence, prefix, lengths = key.split("|")
+        line = f"{_family(tables, name)} prefix-list {name} seq {sequence} {row['action']} {prefix}"
+        if lengths != "exact":
+            shortest, longest = (int(length) for length in lengths.split(".."))
+            own = int(prefix.rpartition("/")[2])
+            line += f" ge {shortest}" if shortest > own else ""
+            line += f" le {longest}" if longest < (128 if ":" in prefix else 32) else ""
+        yield line
+
+
+def _route_maps(tables: _Tables) -> Iterator[str]:
+    for key, row in tables.get("ROUTE_MAP", {}).items():
+        name, sequence = key.split("|")
+        yield f"route-map {name} {row['route_operation']} {sequence}"
+        prefix_set = row.get("match_prefix_set")
+        if prefix_set:
+            yield f" match {_family(tables, prefix_set)} address prefix-list {prefix_set}"
+        yield "exit"
+
+
+def _session(name: str, row: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of a neighbour or peer group that are the same for all address families."""
+    remote = row.get("asn") or row.get("peer_type")
+    if remote:
+        yield f"neighbor {name} remote-as {remote}"
+    if "keepalive" in row and "holdtime" in row:
+        yield f"neighbor {name} timers {row['keepalive']} {row['holdtime']}"
+    if "conn_retry" in row:
+        yield f"neighbor {name} timers connect {row['conn_retry']}"
+    if "min_adv_interval" in row:
+        yield f"neighbor {name} advertisement-interval {row['min_adv_interval']}"
+    if _truthy(row.get("bfd")):
+        yield f"neighbor {name} bfd"
+    if row.get("admin_status") == "down":
+        yield f"neighbor {name} shutdown"
+
+
+def _neighbours(tables: _Tables) -> Iterator[str]:
+    for key, row in tables.get("BGP_PEER_GROUP", {}).items():
+        name = key.split("|")[1]
+        yield f"neighbor {name} peer-group"
+        yield from _session(name, row)
+    for key, row in tables.get("BGP_NEIGHBOR", {}).items():
+        name = key.split("|")[1]
+        group = row.get("peer_group_name")
+        unnumbered = name.startswith(("Ethernet", "PortChannel", "Vlan"))
+        if unnumbered:
+            yield f"neighbor {name} interface" + (f" peer-group {group}" if group else "")
+        yield from _session(name, row)
+        if group and not unnumbered:
+            yield f"neighbor {name} peer-group {group}"
+
+
+def _address_family(tables: _Tables, family: str) -> Iterator[str]:
+    short = family.partition("_")[0]
+    for key, row in tables.get("ROUTE_REDISTRIBUTE", {}).items():
+        _, source, target, where = key.split("|")
+        if target == "bgp" and where == short:
+            maps = "".join(f" route-map {name}" for name in _many(row.get("route_map", [])))
+            yield f"redistribute {source}{maps}"
+    for table in ("BGP_PEER_GROUP_AF", "BGP_NEIGHBOR_AF"):
+        for key, row in tables.get(table, {}).items():
+            _, name, where = key.split("|")
+            if where != family:
+                continue
+            yield f"{'' if _truthy(row.get('admin_status')) else 'no '}neighbor {name} activate"
+            for direction in ("in", "out"):
+                for policy in _many(row.get(f"route_map_{direction}", [])):
+                    yield f"neighbor {name} route-map {policy} {direction}"
+    paths = tables.get("BGP_GLOBALS_AF", {}).get(f"default|{family}", {}).get("max_ebgp_paths", "1")
+    yield f"maximum-paths {paths}"
+
+
+def _bgp(tables: _Tables) -> Iterator[str]:
+    settings = tables.get("BGP_GLOBALS", {}).get("default")
+    if not settings:
+        return
+    yield f"router bgp {settings['local_asn']}"
+    yield f" bgp router-id {settings['router_id']}"
+    if _truthy(settings.get("log_nbr_state_changes")):
+        yield " bgp log-neighbor-changes"
+    yield " no bgp default ipv4-unicast"
+    if _truthy(settings.get("load_balance_mp_relax")):
+        yield " bgp bestpath as-path multipath-relax"
+    for line in _neighbours(tables):
+        yield f" {line}"
+    for family, name in _AF.items():
+        yield f" address-family {name}"
+        for line in _address_family(tables, family):
+            yield f"  {line}"
+        yield " exit-address-family"
+    yield "exit"
+
+
+def frr_conf(config_db: _Tables) -> str:
+    """Text of frr.conf for the routing tables of a CONFIG_DB.
+
+    Raises:
+        KeyError: a row refers to one that is not there (the YANG models forbid it).
+    """
+    hostname = config_db.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname", "sonic")
+    lines = [
+        "frr defaults traditional",
+        f"hostname {hostname}",
+        "log syslog informational",
+        "service integrated-vtysh-config",
+        *_prefix_lists(config_db),
+        *_route_maps(config_db),
+        *_bgp(config_db),
+    ]
+    return "\n".join(lines) + "\n"
