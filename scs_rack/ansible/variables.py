@@ -9,6 +9,7 @@ from scs_rack.design.inventory import inventory
 from scs_rack.errors import UsageError
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir as state_of
+from scs_rack.provision.guest import guest_image
 from scs_rack.ssh import common_args, files
 
 
@@ -26,6 +27,11 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
             "ca_file": str(certificates.ca),
             "api_cert_file": str(certificates.api_cert),
             "api_key_file": str(certificates.api_key),
+        },
+        "paths": {
+            "rack_dir": str(rack_file.parent),
+            "state_dir": str(state_dir),
+            "guest_image": str(guest_image().path),
         },
         "ansible_ssh_private_key_file": str(files(state_dir).key),
         "ansible_ssh_common_args": common_args(state_dir),
