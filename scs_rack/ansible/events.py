@@ -51,7 +51,7 @@ class Collector:
         if kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:
             self._start(data)
         elif kind in DONE:
-            self._done(kind, data)
+            self._done(kind, data, str(event.get("stdout") or ""))
         elif kind == "playbook_on_stats":
             self.stats = data
         elif kind in {"error", "warning", "verbose", "system_warning"} and event.get("stdout"):
@@ -81,8 +81,8 @@ class Collector:
         time = self.tasks.setdefault(str(data.get("task_uuid")), TaskTime(_title(data)))
         time.started = time.started or self.clock()
 
-    def _done(self, kind: str, data: Event) -> None:
-        result = _result(kind, data)
+    def _done(self, kind: str, data: Event, shown: str) -> None:
+        result = _result(kind, data, shown)
         role = str(data.get("role") or "playbook")
         self.tally.task_hosts += 1
         self.tally.by_role[role] = self.tally.by_role.get(role, 0) + 1
@@ -102,7 +102,7 @@ def _title(data: Event) -> str:
     return f"{role} : {task}" if role and not task.startswith(f"{role} : ") else task
 
 
-def _result(kind: str, data: Event) -> Result:
+def _result(kind: str, data: Event, shown: str) -> Result:
     answer = data.get("res")
     res: Event = answer if isinstance(answer, dict) else {}
     error = None
@@ -113,11 +113,18 @@ def _result(kind: str, data: Event) -> Result:
     return Result(
         device=str(data.get("host", "")),
         step=_title(data),
-        changed=bool(res.get("changed")) and error is None,
+        changed=_changed(res, shown) and error is None,
         diff="" if _censored(res) else diff_text(res),
         duration=float(data.get("duration") or 0.0),
         error=error,
     )
+
+
+def _changed(res: Event, shown: str) -> bool:
+    """Under no_log ansible-runner hides the whole answer, `changed` too; Ansible's own line still says it."""
+    if _censored(res):
+        return any(line.startswith("changed: [") for line in shown.splitlines())
+    return bool(res.get("changed"))
 
 
 def _censored(res: Event) -> bool:
