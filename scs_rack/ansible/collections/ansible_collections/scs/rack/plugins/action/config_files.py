@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleFileNotFound
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+
+SHARED = Path(__file__).parents[2] / "templates"
+"""Templates that all roles may use by their name: a uwsgi service, a systemd unit, logins at Keystone."""
 
 _SOURCES = ("template", "content", "src", "random_bytes")
 
@@ -44,7 +47,8 @@ class ActionModule(ActionBase):
             )
         try:
             if stated[0] == "template":
-                file["content"] = self._template(file.pop("template"), variables)
+                names = {**variables, **(file.pop("vars", None) or {})}
+                file["content"] = self._template(file.pop("template"), names)
             elif stated[0] == "src":
                 path = self._find_needle("files", file.pop("src"))
                 file["content"] = self._loader.get_text_file_contents(path)
@@ -53,11 +57,14 @@ class ActionModule(ActionBase):
         return file
 
     def _template(self, name: str, variables: dict[str, Any]) -> str:
-        path = self._find_needle("templates", name)
+        try:
+            path = self._find_needle("templates", name)
+        except AnsibleFileNotFound:
+            path = str(SHARED / name)
         base = [*variables.get("ansible_search_path", []), self._loader.get_basedir(), str(Path(path).parent)]
         searchpath = [part for folder in base for part in (str(Path(folder) / "templates"), folder)]
         names = {**variables, "managed": f"Written by scs-rack from {Path(path).name}; changes here are lost."}
-        templar = self._templar.copy_with_new_env(searchpath=searchpath, available_variables=names)
+        templar = self._templar.copy_with_new_env(searchpath=[*searchpath, str(SHARED)], available_variables=names)
         text = templar.template(
             trust_as_template(self._loader.get_text_file_contents(path)),
             escape_backslashes=False,

@@ -22,7 +22,12 @@ options:
     suboptions:
       dest: {description: Path on the host., type: path, required: true}
       state: {description: Whether the file is there., type: str, choices: [present, absent], default: present}
-      template: {description: Name of a template of the role; rendered on the machine that runs Ansible., type: str}
+      template:
+        description:
+          - Name of a template of the role; rendered on the machine that runs Ansible.
+          - All roles may use those of the collection, C(uwsgi.ini.j2), C(service.j2), and C(auth.j2) to import.
+        type: str
+      vars: {description: More variables for the template., type: dict}
       src: {description: Text file on the machine that runs Ansible., type: str}
       content: {description: The content itself., type: str}
       random_bytes:
@@ -215,6 +220,7 @@ def main() -> None:
                     "dest": {"type": "path", "required": True},
                     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                     "template": {"type": "str"},
+                    "vars": {"type": "dict"},
                     "src": {"type": "str"},
                     "content": {"type": "str"},
                     "random_bytes": {"type": "int"},
