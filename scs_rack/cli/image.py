@@ -1,0 +1,72 @@
+"""`scs-rack image`: the node image."""
+
+import argparse
+import json
+import sys
+import time
+
+from scs_rack.cli.common import Commands, add_command, add_noun, json_option, rack_dir, rack_option
+from scs_rack.model import ImageOptions
+from scs_rack.model.load import load_rack
+from scs_rack.provision import guest, image
+
+
+def register(commands: Commands) -> None:
+    """Add `image` and its verbs."""
+    verbs = add_noun(commands, "image", "build and find the node image")
+    parser = add_command(
+        verbs,
+        "build",
+        build,
+        "build the node image and the guest image unless they are in the cache",
+        ("scs-rack image build", "scs-rack image build -r inventory/lab"),
+    )
+    rack_option(parser)
+    parser = add_command(
+        verbs, "list", list_images, "list built images", ("scs-rack image list", "scs-rack image list --json")
+    )
+    json_option(parser)
+    parser = add_command(
+        verbs,
+        "path",
+        path,
+        "print the root folder of the node image",
+        ("scs-rack image path", "ls $(scs-rack image path -r inventory/lab)/usr/bin"),
+    )
+    rack_option(parser)
+
+
+def _options(args: argparse.Namespace) -> ImageOptions:
+    return load_rack(rack_dir(args)).image if args.rack else ImageOptions()
+
+
+def build(args: argparse.Namespace) -> int:
+    """Build the image, with its progress on stderr."""
+    start = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - start:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    print(image.build(_options(args), progress).root)
+    print(guest.build(_options(args), progress).path)
+    return 0
+
+
+def list_images(args: argparse.Namespace) -> int:
+    """List whole images of the cache."""
+    found = [{**json.loads(one.manifest.read_text(encoding="utf-8")), "root": str(one.root)} for one in image.images()]
+    for one in found:
+        one["packages"] = len(one["packages"])
+    if args.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for one in found:
+            built = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one["built"]))
+            print(f"{one['digest']}  {one['suite']}  {built} UTC  {one['packages']} packages  {one['root']}")
+    return 0
+
+
+def path(args: argparse.Namespace) -> int:
+    """Print where the image's root folder is."""
+    print(image.built(_options(args)).root)
+    return 0

@@ -1,0 +1,139 @@
+"""`scs-rack lab`: the virtual rack."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from scs_rack.cli.common import Commands, Handler, add_command, add_noun, json_option, rack_dir, rack_option
+from scs_rack.design import Design, make_design
+from scs_rack.errors import UsageError
+from scs_rack.lab import faults, nodes, preflight, status
+from scs_rack.lab.down import down
+from scs_rack.lab.layout import Lab
+from scs_rack.lab.up import up
+from scs_rack.model.load import load_rack
+
+_R = "-r inventory/lab"
+
+
+def register(commands: Commands) -> None:
+    """Add `lab` and its verbs."""
+    verbs = add_noun(commands, "lab", "virtual rack on this machine")
+
+    def verb(name: str, handler: Handler, summary: str, *examples: str) -> argparse.ArgumentParser:
+        parser = add_command(verbs, name, handler, summary, tuple(f"scs-rack lab {one}" for one in examples))
+        rack_option(parser)
+        return parser
+
+    parser = verb("check", lab_check, "say what this machine lacks for a lab", f"check {_R}", "check --json")
+    json_option(parser)
+    verb("up", lab_up, "bring the virtual rack up, or mend what is missing of it", f"up {_R}", "up")
+    parser = verb("down", lab_down, "remove all of the virtual rack", f"down {_R}", f"down {_R} --now")
+    parser.add_argument("--now", action="store_true", help="power off at once, without asking the operating systems")
+    parser.add_argument("--keep-disks", action="store_true", help="keep the servers' disks for the next lab up")
+    parser = verb("status", lab_status, "show the devices of the virtual rack", f"status {_R}", "status --json")
+    json_option(parser)
+    parser = verb("shell", lab_shell, "run a shell or a command on a machine", f"shell {_R} node1", "shell leaf1 -- vtysh -c 'show bgp summary'")  # fmt: skip
+    parser.add_argument("machine", metavar="MACHINE")
+    parser.add_argument("argv", metavar="-- CMD", nargs="*")
+    parser = verb("console", lab_console, "show the console of a machine and follow it", f"console {_R} node1", "console leaf1 --no-follow")  # fmt: skip
+    parser.add_argument("machine", metavar="MACHINE")
+    parser.add_argument("--no-follow", action="store_true", help="print what there is and end")
+    parser = verb("fault", lab_fault, "take a device's power away, spoil a BMC, or undo it", "fault leaf1 stop", "fault bmc-node3 silent")  # fmt: skip
+    parser.add_argument("device", metavar="DEVICE")
+    parser.add_argument("action", choices=faults.ACTIONS)
+    parser = verb(
+        "cable", lab_cable, "cut a cable or join it again", "cable cut leaf1:Ethernet0", "cable join node1:up0"
+    )
+    parser.add_argument("action", choices=("cut", "join"))
+    parser.add_argument("end", metavar="DEVICE:PORT")
+
+
+def _progress() -> Callable[[str], None]:
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - start:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _design(args: argparse.Namespace) -> Design:
+    return make_design(load_rack(rack_dir(args)))
+
+
+def _lab(args: argparse.Namespace) -> Lab:
+    return nodes.lab_of(rack_dir(args))
+
+
+def lab_check(args: argparse.Namespace) -> int:
+    """Print everything that is missing."""
+    found = preflight.check()
+    if args.json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+    else:
+        for one in found:
+            print(f"{one.type}: expected {one.expected}, seen {one.seen}\n  mend: {one.hint}")
+        print("this machine can run the lab" if not found else f"{len(found)} faults")
+    return 1 if any(one.severity == "error" for one in found) else 0
+
+
+def lab_up(args: argparse.Namespace) -> int:
+    """Bring the lab up."""
+    progress = _progress()
+    lab = up(_design(args), rack_dir(args), progress)
+    progress(f"the lab {lab.name} is up; its servers are powered by their BMCs")
+    return 0
+
+
+def lab_down(args: argparse.Namespace) -> int:
+    """Remove the lab."""
+    down(_lab(args), _progress(), now=args.now, keep_disks=args.keep_disks)
+    return 0
+
+
+def lab_status(args: argparse.Namespace) -> int:
+    """Show the devices; exit code 1 while something that should be there is not."""
+    design, lab = _design(args), _lab(args)
+    devices = status.devices(lab, design)
+    cables = status.missing_cables(lab, design)
+    if args.json:
+        print(json.dumps({"devices": [asdict(one) for one in devices], "missing_cables": cables}, indent=2))
+    else:
+        for one in devices:
+            reachable = "reachable" if one.reachable else "-"
+            print(f"{one.name:12} {one.kind:8} {one.state:7} {one.address:15} {reachable}")
+        print(f"{len(design.rack.cables) - len(cables)} of {len(design.rack.cables)} cables plugged in")
+    absent = [one for one in devices if one.state == "absent" or (one.kind != "server" and one.state == "off")]
+    return 1 if absent or cables else 0
+
+
+def lab_shell(args: argparse.Namespace) -> int:
+    """Replace this process by one inside the machine."""
+    command = nodes.enter_command(_lab(args), args.machine, args.argv or ["/bin/bash", "-l"])
+    os.execvp(command[0], command)
+
+
+def lab_console(args: argparse.Namespace) -> int:
+    """Replace this process by tail(1) on the console's log."""
+    path = _lab(args).folder(args.machine) / "console.log"
+    if not path.is_file():
+        raise UsageError(f"{args.machine} has no console yet", "it has one once it was powered on")
+    follow = [] if args.no_follow else ["--follow=name"]
+    os.execvp("tail", ["tail", "--lines=200", *follow, str(path)])
+
+
+def lab_fault(args: argparse.Namespace) -> int:
+    """Make or undo a fault."""
+    faults.fault(_lab(args), _design(args), rack_dir(args), args.device, args.action)
+    return 0
+
+
+def lab_cable(args: argparse.Namespace) -> int:
+    """Cut or join a cable."""
+    print(faults.set_cable(_lab(args), _design(args), args.end, joined=args.action == "join"))
+    return 0

@@ -1,0 +1,89 @@
+"""One virtual BMC for each server: a process of its own in a namespace of its own, which switches the server's power."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scs_rack import pki
+from scs_rack.design import Design, NodeDesign
+from scs_rack.design.ports import BMC_PORT
+from scs_rack.lab import cables, cgroup, netns, nodes
+from scs_rack.lab.layout import Lab
+from scs_rack.paths import state_dir
+
+_SERVICE = {"redfish": (443, ("tcp", "tcp6")), "ipmi": (623, ("udp", "udp6"))}
+
+
+def group(lab: Lab, server: str) -> Path:
+    """Control group of a server's BMC."""
+    return cgroup.of(lab.name, f"bmc-{server}")
+
+
+def running(lab: Lab, server: str) -> bool:
+    """True while the BMC's process lives."""
+    return cgroup.populated(group(lab, server))
+
+
+def ready(lab: Lab, node: NodeDesign) -> bool:
+    """True once the BMC's protocol can be spoken to."""
+    pids = cgroup.processes(group(lab, node.name))
+    port, kinds = _SERVICE[node.bmc.protocol]
+    return bool(pids) and nodes.listens(pids[0], port, kinds)
+
+
+def _config(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password: str) -> Path:
+    """Write what the BMC is told; only root may read it."""
+    server = design.rack.servers[node.name]
+    state = state_dir(lab.name)
+    folder = lab.home / "bmc"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{node.name}.json"
+    stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    config = {
+        "rack": lab.name,
+        "rack_dir": str(rack_dir),
+        "server": node.name,
+        "address": str(node.bmc.address),
+        "prefixlen": node.mgmt.network.prefixlen,
+        "protocol": node.bmc.protocol,
+        "user": node.bmc.user,
+        "password": password,
+        "mac": cables.mac_of(design, node.name, BMC_PORT),
+        "nics": node.macs,
+        "model": server.model,
+        "serial": server.serial or f"{lab.name}-{node.name}",
+        "state_dir": str(lab.home),
+        "faults": stated.get("faults", []),
+    }
+    if node.bmc.protocol == "redfish":
+        pki.issue(state, f"bmc-{node.name}", [f"{node.name}-bmc"], [node.bmc.address])
+        config |= {"cert": str(state / f"ca/bmc-{node.name}.crt"), "key": str(state / f"ca/bmc-{node.name}.key")}
+    text = json.dumps(config, indent=1)
+    if stated != config:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    return path
+
+
+def start(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password: str) -> bool:
+    """Start a server's BMC; False if it runs already."""
+    config = _config(lab, design, node, rack_dir, password)
+    namespace = lab.bmc_namespace(node.name)
+    prefix = node.mgmt.network.prefixlen
+    netns.ip("-n", namespace, lines=[
+        f"address replace {node.bmc.address}/{prefix} dev {BMC_PORT}", f"link set {BMC_PORT} up",
+    ])  # fmt: skip
+    if running(lab, node.name):
+        return False
+    own = group(lab, node.name)
+    cgroup.create(own)
+    with (lab.home / "bmc" / f"{node.name}.log").open("ab") as log:
+        subprocess.Popen(
+            ["nsenter", f"--net={netns.path(namespace)}", "sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"',
+             "sh", own, sys.executable, "-m", "scs_rack.lab.bmc", "--config", config],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
+        )  # fmt: skip
+    return True

@@ -1,0 +1,48 @@
+"""The root folder of a machine: an overlay on the node image."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from scs_rack.errors import StageFailed
+from scs_rack.lab.layout import Lab
+
+
+def root(lab: Lab, machine: str) -> Path:
+    """Mounted root folder of a machine."""
+    return lab.folder(machine) / "root"
+
+
+def mounted(where: Path) -> bool:
+    """True if something is mounted there."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return any(line.split()[4].replace("\\040", " ") == str(where) for line in lines)
+
+
+def mount(lab: Lab, machine: str) -> Path:
+    """Mount a machine's root folder if it is not."""
+    folder = lab.folder(machine)
+    for name in ("upper", "work", "root"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    where = root(lab, machine)
+    if not mounted(where):
+        options = f"lowerdir={lab.image.resolve()},upperdir={folder / 'upper'},workdir={folder / 'work'}"
+        done = subprocess.run(
+            ["mount", "-t", "overlay", f"{lab.name}-{machine}", "-o", options, where],
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise StageFailed(
+                f"{where}: {done.stderr.strip()}", "overlay mounts need a local file system (ext4, xfs, btrfs)"
+            )
+    return where
+
+
+def remove(lab: Lab, machine: str) -> None:
+    """Unmount a machine's root folder and remove all that it wrote."""
+    where = root(lab, machine)
+    while mounted(where):
+        done = subprocess.run(["umount", where], check=False, capture_output=True, text=True)
+        if done.returncode:
+            subprocess.run(["umount", "--lazy", where], check=True)
+    shutil.rmtree(lab.folder(machine), ignore_errors=False)

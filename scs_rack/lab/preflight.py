@@ -1,0 +1,117 @@
+"""Does this machine have what a lab needs? All that is missing at once, each with the command that mends it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from scs_rack.design import Design
+from scs_rack.errors import UsageError
+from scs_rack.lab import cgroup
+from scs_rack.lab.layout import Lab
+from scs_rack.paths import cache_root, state_root
+from scs_rack.provision.tools import BUILD_TOOLS, LAB_TOOLS, install_command, missing_tools
+from scs_rack.results import Finding
+
+CORES = 2
+MEMORY_GIB = 22
+"""What a machine sold with 24 GiB shows."""
+DISK_GIB = 30
+INOTIFY_INSTANCES = 1024
+_INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+_DEVICES = {"/dev/net/tun": "modprobe tun", "/dev/fuse": "modprobe fuse"}
+
+
+def _finding(kind: str, expected: str, seen: str, hint: str, severity: str = "error") -> Finding:
+    return Finding(kind, severity, "this machine", expected, seen, hint)  # type: ignore[arg-type]
+
+
+def _free_gib(where: Path) -> float:
+    while not where.exists():
+        where = where.parent
+    return shutil.disk_usage(where).free / 2**30
+
+
+def _size() -> Iterator[Finding]:
+    cores = len(os.sched_getaffinity(0))
+    if cores < CORES:
+        yield _finding("too-few-cores", f"{CORES} or more", str(cores), "use a larger machine")
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    if memory < MEMORY_GIB:
+        yield _finding(
+            "too-little-memory",
+            "24 GiB",
+            f"{memory:.1f} GiB",
+            "use a larger machine, or fewer servers in the rack file",
+        )
+    for what, where in (("node image", cache_root()), ("lab", state_root())):
+        free = _free_gib(where)
+        if free < DISK_GIB / 2:
+            yield _finding(
+                "too-little-disk",
+                f"{DISK_GIB // 2} GiB free for the {what} in {where}",
+                f"{free:.1f} GiB",
+                "free some, or point SCS_RACK_CACHE or SCS_RACK_STATE to a larger disk",
+            )
+
+
+def _kernel() -> Iterator[Finding]:
+    filesystems = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    if "overlay" not in filesystems:
+        yield _finding("no-overlayfs", "overlay in /proc/filesystems", "none", "modprobe overlay")
+    if "cgroup2" not in filesystems:
+        yield _finding("no-cgroup2", "a kernel with cgroup version 2", "none", "use a kernel of Debian 12 or later")
+    else:
+        try:
+            cgroup.unified()
+        except UsageError as error:
+            yield _finding("cgroup2-not-mounted", "cgroup2 in /proc/mounts", "none", error.hint)
+    if not Path("/proc/self/ns/net").exists():
+        yield _finding("no-network-namespaces", "/proc/self/ns/net", "none", "use a kernel with CONFIG_NET_NS")
+    for device, hint in _DEVICES.items():
+        if not Path(device).exists():
+            yield _finding("no-device", device, "none", hint)
+
+
+def check() -> list[Finding]:
+    """Everything that is missing on this machine."""
+    found: list[Finding] = []
+    if os.geteuid() != 0:
+        found.append(_finding("not-root", "uid 0", f"uid {os.geteuid()}", "run the command with sudo"))
+    tools = {**BUILD_TOOLS, **LAB_TOOLS}
+    if missing := missing_tools(tools):
+        found.append(
+            _finding("no-tools", "all tools", f"missing: {', '.join(missing)}", install_command(missing, tools))
+        )
+    return [*found, *_size(), *_kernel()]
+
+
+def require(design: Design) -> None:  # noqa: ARG001 (sizes may come to depend on the rack)
+    """Stop with all faults at once.
+
+    Raises:
+        UsageError: something is missing.
+    """
+    faults = [fault for fault in check() if fault.severity == "error"]
+    if faults:
+        lines = "".join(
+            f"\n  {fault.type}: expected {fault.expected}, seen {fault.seen}; {fault.hint}" for fault in faults
+        )
+        raise UsageError(f"this machine can't run the lab:{lines}", "")
+
+
+def raise_inotify(lab: Lab) -> None:
+    """Raise the limit of inotify instances, which all machines share (they all run as uid 0); `lab down` puts it back."""
+    now = int(_INOTIFY.read_text(encoding="ascii"))
+    record = lab.home / "inotify"
+    if now < INOTIFY_INSTANCES:
+        record.write_text(f"{now}\n", encoding="ascii")
+        _INOTIFY.write_text(f"{INOTIFY_INSTANCES}\n", encoding="ascii")
+
+
+def restore_inotify(lab: Lab, *, others: bool) -> None:
+    """Put the limit back to what it was before the lab, unless other labs still need it."""
+    record = lab.home / "inotify"
+    if record.is_file() and not others:
+        _INOTIFY.write_text(record.read_text(encoding="ascii"), encoding="ascii")
+    record.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""`lab up`: make the virtual rack of a rack file, or mend what is missing of it."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scs_rack import ssh
+from scs_rack.design import Design
+from scs_rack.errors import RackLocked, StageFailed, UsageError
+from scs_rack.lab import bmcs, cables, identity, manager, netns, nodes, overlay, preflight, switch
+from scs_rack.lab.layout import MANAGER, Lab, Machine
+from scs_rack.paths import state_dir
+from scs_rack.prepare import prepare
+from scs_rack.provision import image
+
+Progress = Callable[[str], None]
+
+READY_SECONDS = 90.0
+_DEVICES = ("/dev/net/tun", "/dev/fuse")
+
+
+@contextmanager
+def lab_lock(lab: Lab) -> Iterator[None]:
+    """Hold the whole lab, against a second `up` or `down`.
+
+    Raises:
+        RackLocked: another process holds it.
+    """
+    folder = state_dir(lab.name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "lab.lock").open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            raise RackLocked(f"process {holder or 'unknown'} is at work on the lab {lab.name}", "wait for it") from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
+    """Bring the lab up: namespaces, cables, switches, manager, BMCs. Servers stay as they are; a new one is off.
+
+    Idempotent: what is there and whole is not touched.
+
+    Raises:
+        UsageError: the rack file is not a lab's, or this machine lacks something.
+        StageFailed: a device did not come up.
+    """
+    if design.rack.lab is None:
+        raise UsageError(f"{design.rack.name} is no lab", "only a rack file with the stanza `lab:` can be brought up")
+    preflight.require(design)
+    lab = Lab(design.rack.name)
+    with lab_lock(lab):
+        secrets = prepare(rack_dir, state_dir(lab.name), design)
+        built = image.build(design.rack.image, progress)
+        _pin_image(lab, built.root, progress)
+        preflight.raise_inotify(lab)
+        _namespaces(lab, design)
+        progress(f"{cables.ensure(lab, design)} of {len(design.rack.cables)} cables plugged in")
+        _machines(lab, design)
+        started = [name for name in (MANAGER, *design.switches) if nodes.start(lab, name)]
+        manager.configure(lab, design)
+        for node in design.nodes.values():
+            if bmcs.start(lab, design, node, rack_dir, secrets[f"bmc_{node.name}"]):
+                started.append(f"BMC of {node.name}")
+        progress(f"started: {', '.join(started) or 'nothing, all was running'}")
+        _wait(lab, design, progress)
+    return lab
+
+
+def _pin_image(lab: Lab, root: Path, progress: Progress) -> None:
+    """A lab keeps the image that its overlays were made on, until `lab down`."""
+    lab.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if lab.image.is_symlink() and lab.image.is_dir():
+        if lab.image.readlink() != root:
+            progress("the node image has changed; this lab keeps its own until `scs-rack lab down`")
+        return
+    lab.image.unlink(missing_ok=True)
+    lab.image.symlink_to(root)
+
+
+def _namespaces(lab: Lab, design: Design) -> None:
+    names = cables.namespaces(lab, design)
+    record = lab.home / "namespaces"
+    known = set(record.read_text(encoding="utf-8").split()) if record.is_file() else set()
+    record.write_text("\n".join(sorted(known | set(names))) + "\n", encoding="utf-8")
+    for name in names:
+        netns.create(name)
+
+
+def _machines(lab: Lab, design: Design) -> None:
+    """Root folders, disks and identity of all machines; one that runs is left alone."""
+    keys = ssh.files(state_dir(lab.name))
+    public = keys.public.read_text(encoding="ascii")
+    hosts: list[str] = []
+    for name in (MANAGER, *design.switches, *design.nodes):
+        if nodes.power_state(lab, name):
+            root = overlay.root(lab, name)
+        else:
+            root = _make(lab, design, name, public)
+        if name == MANAGER:
+            continue
+        device = design.nodes.get(name) or design.switches[name]
+        names = f"{name},{device.mgmt.ip},{device.loopback4},{device.loopback6}"
+        hosts.append(f"{names} {identity.host_key(root)}\n")
+    text = "".join(hosts)
+    if not keys.known_hosts.is_file() or keys.known_hosts.read_text(encoding="ascii") != text:
+        keys.known_hosts.write_text(text, encoding="ascii")
+
+
+def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
+    root = overlay.mount(lab, name)
+    disks: dict[str, str] = {}
+    ports: tuple[str, ...]
+    if name == MANAGER:
+        manager.prepare(design, root)
+        kind, ports = "manager", tuple(design.manager.ports)
+    elif name in design.switches:
+        identity.name(root, name)
+        identity.host_key(root)
+        switch.prepare(design, name, root)
+        kind, ports = "switch", tuple(design.switches[name].ports)
+    else:
+        node = design.nodes[name]
+        identity.host_key(root)
+        identity.server(root, name, node.mgmt_nic, node.mgmt, public)
+        kind, ports = "server", tuple(port for port in _ports(design, name) if port != "bmc")
+        disks = {
+            disk: str(_disk(lab, name, disk, what.size_gb)) for disk, what in node.disks.items() if what.use != "root"
+        }
+    lab.record(Machine(name, kind, lab.namespace(name), ports, disks, _DEVICES if kind == "server" else _DEVICES[:1]))
+    return root
+
+
+def _ports(design: Design, device: str) -> list[str]:
+    return [end.port for cable in design.rack.cables for end in cable if end.device == device]
+
+
+def _disk(lab: Lab, server: str, disk: str, size_gb: int) -> Path:
+    """A sparse file of a disk's size; one that is there keeps its content."""
+    path = lab.disk(server, disk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        with path.open("wb") as file:
+            file.truncate(size_gb * 10**9)
+    return path
+
+
+def _wait(lab: Lab, design: Design, progress: Progress) -> None:
+    """Wait until all that was started can be spoken to."""
+    waiting: dict[str, Callable[[], bool]] = {MANAGER: lambda: manager.routing(lab)}
+    waiting |= {name: lambda name=name: nodes.listening(lab, name, 22) for name in design.switches}  # type: ignore[misc]
+    waiting |= {
+        f"BMC of {node.name}": lambda node=node: bmcs.ready(lab, node)  # type: ignore[misc]
+        for node in design.nodes.values()
+    }
+    end = time.monotonic() + READY_SECONDS
+    while waiting:
+        for name in [name for name, is_ready in waiting.items() if is_ready()]:
+            del waiting[name]
+            progress(f"{name} is ready")
+        if waiting and time.monotonic() > end:
+            raise StageFailed(
+                f"not ready after {READY_SECONDS:.0f} s: {', '.join(waiting)}", f"see the logs in {lab.home}"
+            )
+        time.sleep(0.05 if waiting else 0)
