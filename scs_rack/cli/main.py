@@ -7,7 +7,7 @@ import sys
 from scs_rack import __version__
 from scs_rack.errors import ScsRackError
 
-NOUNS: tuple[str, ...] = ("lab", "image", "secrets")
+NOUNS: tuple[str, ...] = ("validate", "lab", "image", "secrets")
 """Modules of this package that register commands, in the order of the help."""
 
 

@@ -1,26 +1,24 @@
-"""Addresses and numbers that follow from a device's rack unit.
+"""Addresses and numbers of devices: what they state, else what follows from their rack unit.
 
-Unit U gives loopback pool + U, ASN pool + U, management address + 100 + U and BMC address + 180 + U.
-So no device is renumbered when another one is added or removed.
+The plan stands in `scs_rack.model.numbering`.
 """
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address
 
+from scs_rack.errors import UsageError
 from scs_rack.model import Rack
-
-MANAGER_OFFSET = 10
-MGMT_OFFSET = 100
-BMC_OFFSET = 180
+from scs_rack.model.numbering import BMC_OFFSET, MANAGER_OFFSET, MGMT_OFFSET, nth, nth_asn
 
 
-class PoolExhausted(ValueError):
-    """A pool is too small for a device that takes from it."""
+class PoolExhausted(UsageError, ValueError):
+    """A pool is too small for a device that takes from it; a loaded rack never has such a pool."""
 
 
 def _at(prefix: IPv4Network, offset: int, who: str) -> IPv4Address:
-    if offset >= prefix.num_addresses - 1:
+    found = nth(prefix, offset)
+    if found is None:
         raise PoolExhausted(f"{prefix} has no address number {offset} for {who}")
-    return prefix.network_address + offset
+    return found
 
 
 def oob_prefix(rack: Rack) -> IPv4Network:
@@ -50,11 +48,6 @@ def loopback4(rack: Rack, name: str, unit: int, stated: IPv4Address | None) -> I
     return stated or _at(rack.pools.loopback4, unit, name)
 
 
-def last(rack: Rack, back: int) -> IPv4Address:
-    """An address from the end of the loopback pool: 1 is the last usable one."""
-    return rack.pools.loopback4.broadcast_address - back
-
-
 def loopback6(rack: Rack, address: IPv4Address) -> IPv6Address:
     """IPv6 loopback with the same host part as an IPv4 loopback."""
     host = int(address) - int(rack.pools.loopback4.network_address)
@@ -65,7 +58,9 @@ def loopback6(rack: Rack, address: IPv4Address) -> IPv6Address:
 
 def asn(rack: Rack, name: str, unit: int, stated: int | None) -> int:
     """Autonomous system number of a device."""
-    first, end = rack.pools.asn
-    if stated is None and first + unit > end:
-        raise PoolExhausted(f"ASNs {first}-{end} have no number {unit} for {name}")
-    return stated if stated is not None else first + unit
+    if stated is not None:
+        return stated
+    found = nth_asn(rack.pools.asn, unit)
+    if found is None:
+        raise PoolExhausted(f"ASNs {rack.pools.asn[0]}-{rack.pools.asn[1]} have no number {unit} for {name}")
+    return found

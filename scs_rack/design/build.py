@@ -6,6 +6,7 @@ from scs_rack.design import addresses
 from scs_rack.design.ports import ports_of
 from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, SwitchDesign
 from scs_rack.model import Rack
+from scs_rack.model.numbering import default_api, manager_loopback
 
 _NAMESPACE = uuid.UUID("5f0c7f5e-6d0b-5c9b-9f38-5c5ac4000001")
 
@@ -77,8 +78,8 @@ def make_design(rack: Rack) -> Design:
         PoolExhausted: a pool is too small (`scs-rack validate` reports all such faults at once).
     """
     nodes = {name: _node(rack, name) for name in rack.servers}
-    vip4 = rack.cloud.api_address4 or addresses.last(rack, 1)
-    manager4 = addresses.last(rack, 2)
+    vip4 = rack.cloud.api_address4 or default_api(rack.pools.loopback4)
+    manager4 = manager_loopback(rack.pools.loopback4)
     return Design(
         rack=rack,
         nodes=nodes,

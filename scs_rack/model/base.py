@@ -2,15 +2,20 @@
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class Strict(BaseModel):
     """A mapping of the rack file: unknown keys are faults, values don't change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_stated(cls, data: Any) -> Any:
+        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 def _mac(value: object) -> str:
@@ -24,12 +29,16 @@ def _mac(value: object) -> str:
 
 def parse_speed(value: object) -> int:
     """Speed in Mb/s of `25G`, `1000M` or a plain number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    found = re.fullmatch(r"(\d+)\s*([MG])", str(value).strip(), re.IGNORECASE)
+    found = re.fullmatch(r"([1-9]\d{0,6})\s*([MG]?)", str(value).strip(), re.IGNORECASE)
     if not found:
         raise ValueError("not a speed; write e.g. 25G or 1000M")
     return int(found[1]) * (1000 if found[2].upper() == "G" else 1)
+
+
+def _prefix(value: object) -> object:
+    if isinstance(value, str) and "/" not in value:
+        raise ValueError("has no prefix length; write e.g. 10.0.0.0/24")
+    return value
 
 
 def _name(value: str) -> str:
@@ -53,5 +62,11 @@ Vlan = Annotated[int, Field(ge=2, le=4094)]
 Watt = Annotated[int, Field(gt=0)]
 """Electrical power in watts."""
 
-IPv4Net = ipaddress.IPv4Network
-IPv6Net = ipaddress.IPv6Network
+IPv4Net = Annotated[ipaddress.IPv4Network, BeforeValidator(_prefix)]
+"""An IPv4 prefix in CIDR notation (RFC 4632)."""
+
+IPv6Net = Annotated[ipaddress.IPv6Network, BeforeValidator(_prefix)]
+"""An IPv6 prefix (RFC 4291, section 2.3)."""
+
+Asn = Annotated[int, Field(ge=1, le=4294967294)]
+"""An autonomous system number (RFC 6793; RFC 7300 reserves the last one)."""

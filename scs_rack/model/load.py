@@ -1,10 +1,15 @@
-"""Read a rack file."""
+"""Read a rack file: all of its faults at once, or a Rack."""
 
 from pathlib import Path
 
-import yaml
+from pydantic import ValidationError
 
+from scs_rack.model.checks import run_checks
+from scs_rack.model.draft import draft_of, salvage
+from scs_rack.model.fault import Fault, RackFaulty
 from scs_rack.model.rack import Rack
+from scs_rack.model.shape import shape_problem
+from scs_rack.model.source import read_source
 
 
 def rack_file(where: str | Path) -> Path:
@@ -13,6 +18,36 @@ def rack_file(where: str | Path) -> Path:
     return path / "rack.yml" if path.is_dir() else path
 
 
+def check_rack(where: str | Path) -> tuple[Rack | None, list[Fault]]:
+    """Read a rack file; returns the rack when its shape is right, and all faults in the order of their lines.
+
+    Raises:
+        UsageError: the file can't be read at all.
+    """
+    source = read_source(rack_file(where))
+    faults = list(source.faults)
+    if source.data is None:
+        return None, faults
+    rack = None
+    try:
+        rack = Rack.model_validate(source.data)
+        draft = draft_of(rack)
+    except ValidationError as error:
+        problems = [shape_problem(one) for one in error.errors(include_url=False)]
+        faults += [source.fault(check, problem) for check, problem in problems]
+        draft = salvage(source.data)
+    faults += run_checks(draft, source)
+    return rack, sorted(faults, key=lambda fault: fault.line)
+
+
 def load_rack(where: str | Path) -> Rack:
-    """Load a rack file into typed objects."""
-    return Rack.model_validate(yaml.safe_load(rack_file(where).read_text(encoding="utf-8")))
+    """Load a rack file into typed objects.
+
+    Raises:
+        RackFaulty: it has faults; the error carries all of them.
+        UsageError: the file can't be read at all.
+    """
+    rack, faults = check_rack(where)
+    if faults or rack is None:
+        raise RackFaulty(str(rack_file(where)), faults)
+    return rack

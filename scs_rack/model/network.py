@@ -19,7 +19,10 @@ def _span(value: object) -> tuple[str, str]:
 
 
 def _address_range(value: object) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4Address]:
-    first, last = (ipaddress.IPv4Address(part) for part in _span(value))
+    try:
+        first, last = (ipaddress.IPv4Address(part) for part in _span(value))
+    except ipaddress.AddressValueError as error:
+        raise ValueError("not a range of addresses; write e.g. 10.0.0.100-10.0.0.199") from error
     if last < first:
         raise ValueError("the range ends before it begins")
     return first, last
@@ -27,9 +30,11 @@ def _address_range(value: object) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4
 
 def _number_range(value: object) -> tuple[int, int]:
     parts = _span(value)
-    if not all(re.fullmatch(r"\d+", part) for part in parts):
+    if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
         raise ValueError("not a range of numbers; write FIRST-LAST")
     first, last = int(parts[0]), int(parts[1])
+    if first < 1 or last > 4294967294:
+        raise ValueError("numbers of autonomous systems are 1 to 4294967294")
     if last < first:
         raise ValueError("the range ends before it begins")
     return first, last

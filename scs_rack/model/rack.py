@@ -1,8 +1,9 @@
 """The rack file as a whole."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from scs_rack.model.base import HostName, Strict
 from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
@@ -48,11 +49,24 @@ class LabOptions(Strict):
     """How guests run: `auto` takes KVM where a probe guest boots with it, else TCG."""
 
 
+def _ssh_key(value: str) -> str:
+    kind, _, rest = value.partition(" ")
+    if not re.fullmatch(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+", kind) or not re.match(r"AAAA[A-Za-z0-9+/]+=*( |$)", rest):
+        raise ValueError("not a public SSH key; write one line of an authorized_keys file, e.g. ssh-ed25519 AAAA…")
+    return value
+
+
+def _login(value: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
+        raise ValueError("not a login name; use lower-case letters, digits, hyphens and underscores")
+    return value
+
+
 class User(Strict):
     """An operator who may log in to the servers."""
 
-    name: str
-    keys: list[str] = Field(min_length=1)
+    name: Annotated[str, AfterValidator(_login)]
+    keys: list[Annotated[str, AfterValidator(_ssh_key)]] = Field(min_length=1)
     """Public SSH keys, one line each."""
 
 

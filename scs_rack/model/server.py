@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scs_rack.model.base import Mac, Speed, Strict, Watt
+from scs_rack.model.base import Asn, Mac, Speed, Strict, Watt
 
 Role = Literal["control", "network", "storage", "compute"]
 """What a server does for the cloud."""
@@ -79,5 +79,5 @@ class Server(Strict):
     """Address of the management NIC; from the out-of-band pool when not stated."""
     loopback4: ipaddress.IPv4Address | None = None
     """Loopback; from the pool when not stated."""
-    asn: int | None = None
+    asn: Asn | None = None
     """Autonomous system number; from the pool when not stated."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scs_rack.model.base import Mac, Strict
+from scs_rack.model.base import Asn, Mac, Strict, Watt
 
 
 class Switch(Strict):
@@ -19,10 +19,12 @@ class Switch(Strict):
     """SONiC release on the switch; it decides the spelling of CONFIG_DB."""
     feeds: list[str] = Field(default_factory=list)
     serial: str | None = None
+    power_w: Watt | None = None
+    """Highest draw in watts; the port map's planning figure when not stated."""
     mac: Mac | None = None
     breakouts: dict[str, str] = Field(default_factory=dict)
     """Breakout of a port by its name, e.g. `Ethernet48: 4x25G`."""
     address: ipaddress.IPv4Address | None = None
     """Management address; from the out-of-band pool when not stated."""
     loopback4: ipaddress.IPv4Address | None = None
-    asn: int | None = None
+    asn: Asn | None = None

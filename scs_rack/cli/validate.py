@@ -1,0 +1,62 @@
+"""`scs-rack validate`: every fault of a rack file at once."""
+
+import argparse
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from scs_rack.cli.common import Commands, add_command, json_option, rack_dir, rack_option
+from scs_rack.model import Rack
+from scs_rack.model.fault import Fault, count
+
+
+def register(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "validate",
+        validate,
+        "check a rack file and report all its faults at once",
+        ("scs-rack validate -r inventory/lab", "scs-rack validate -r inventory/lab --json | jq '.faults[].message'"),
+    )
+    rack_option(parser)
+    json_option(parser)
+
+
+def _file(args: argparse.Namespace) -> Path:
+    """The rack file as a person would write it: relative to the folder one is in, where that is shorter."""
+    path = Path(args.rack) if args.rack and Path(args.rack).is_file() else rack_dir(args) / "rack.yml"
+    near = Path(os.path.relpath(path))
+    return near if len(str(near)) < len(str(path)) else path
+
+
+def summary(rack: Rack) -> dict[str, int]:
+    """How much of each kind a rack has."""
+    return {
+        "server": len(rack.servers),
+        "switch": len(rack.switches),
+        "cable": len(rack.cables),
+        "network": len(rack.networks),
+        "power feed": len(rack.power.feeds),
+    }
+
+
+def validate(args: argparse.Namespace) -> int:
+    """Check the rack file; 0 when it has no fault, else 2."""
+    from scs_rack.model.load import check_rack
+
+    path = _file(args)
+    rack, found = check_rack(path)
+    faults: list[Fault] = [replace(fault, file=str(path)) for fault in found]
+    counts = summary(rack) if rack else {}
+    if args.json:
+        print(
+            json.dumps({"file": str(path), "faults": [asdict(fault) for fault in faults], "counts": counts}, indent=2)
+        )
+    elif faults:
+        print("\n".join(str(fault) for fault in faults))
+        print(count(len(faults), "fault"))
+    else:
+        print(f"{path} is valid: " + ", ".join(count(number, what) for what, number in counts.items()))
+    return 2 if faults else 0

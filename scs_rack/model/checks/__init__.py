@@ -1,0 +1,79 @@
+"""The cross checks of a rack file: one function a check, all in one list.
+
+A check gets the draft and yields problems. It must cope with a draft that lacks what could not be read, and it puts
+a problem of something absent at the entry that lacks it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from scs_rack.model.checks import cables, cabling, cloud, devices, networks, numbers, power, units
+from scs_rack.model.draft import Draft
+from scs_rack.model.fault import Fault, Problem
+from scs_rack.model.source import Source
+
+Check = Callable[[Draft], Iterator[Problem]]
+
+CHECKS: tuple[Check, ...] = (
+    devices.device_name,
+    devices.server_model,
+    devices.switch_model,
+    devices.breakout,
+    devices.mac,
+    devices.model_nics,
+    devices.users,
+    units.unit_above_rack,
+    units.unit_overlap,
+    networks.oob_network,
+    networks.external_network,
+    networks.network_overlap,
+    networks.vlan,
+    networks.gateway,
+    networks.allocation,
+    networks.loopback_pools,
+    numbers.address_pool,
+    numbers.address_outside,
+    numbers.address_twice,
+    numbers.asn_pool,
+    numbers.asn_twice,
+    numbers.api_address,
+    cables.cable_device,
+    cables.cable_port,
+    cables.port_used_twice,
+    cables.cable_ends,
+    cables.cable_speed,
+    cabling.bmc_cable,
+    cabling.management_cable,
+    cabling.two_leaves,
+    cabling.manager_cable,
+    cabling.oob_reach,
+    cloud.control_nodes,
+    cloud.replicas,
+    cloud.storage_disks,
+    cloud.roles,
+    power.feeds,
+    power.feed_capacity,
+    power.feed_loss,
+    power.rack_budget,
+)
+"""All checks, in the order of a reader's questions."""
+
+
+def check_name(check: Check) -> str:
+    """Kebab-case name of a check."""
+    return check.__name__.replace("_", "-")
+
+
+def _follows(problem: Problem, draft: Draft) -> bool:
+    """True when a problem may only follow from something that could not be read and is reported already."""
+    path = problem.path
+    return any(gone[: len(path)] == path or path[: len(gone)] == gone for gone in draft.lost)
+
+
+def run_checks(draft: Draft, source: Source) -> list[Fault]:
+    """All faults that the cross checks find."""
+    return [
+        source.fault(check_name(check), problem)
+        for check in CHECKS
+        for problem in check(draft)
+        if not _follows(problem, draft)
+    ]

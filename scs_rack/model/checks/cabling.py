@@ -1,0 +1,94 @@
+"""Checks of the cabling as a whole: what must be cabled, and to where."""
+
+from collections.abc import Iterator
+
+from scs_rack.model.draft import MANAGER, Draft
+from scs_rack.model.ends import BMC_PORT, SWITCH_MGMT_PORT
+from scs_rack.model.fault import Problem
+
+
+def bmc_cable(draft: Draft) -> Iterator[Problem]:
+    """Each server's BMC is cabled."""
+    for name in draft.servers if draft.whole("cables") else ():
+        if (name, BMC_PORT) not in draft.wiring.cabled:
+            hint = f"add a cable [{name}:{BMC_PORT}, SWITCH:PORT] to an out-of-band switch"
+            yield Problem(("servers", name), "the BMC has no cable", hint, "")
+
+
+def management_cable(draft: Draft) -> Iterator[Problem]:
+    """Each server's management NIC and each fabric switch's management port are cabled."""
+    if not draft.whole("cables"):
+        return
+    for name in draft.servers:
+        model = draft.model(name)
+        nics = [nic for nic, what in model.nics.items() if what.use == "mgmt"] if model else []
+        for nic in nics[:1]:
+            if (name, nic) not in draft.wiring.cabled:
+                hint = f"add a cable [{name}:{nic}, SWITCH:PORT] to an out-of-band switch"
+                yield Problem(("servers", name), "the management NIC has no cable", hint, f"{name}:{nic}")
+    for name, switch in draft.switches.items():
+        if switch.role != "oob" and (name, SWITCH_MGMT_PORT) not in draft.wiring.cabled:
+            hint = f"add a cable [{name}:{SWITCH_MGMT_PORT}, SWITCH:PORT] to an out-of-band switch"
+            yield Problem(("switches", name), "the management port has no cable", hint, "")
+
+
+def two_leaves(draft: Draft) -> Iterator[Problem]:
+    """A server in service has uplinks to two different leaves."""
+    for name in draft.active:
+        model = draft.model(name)
+        if model is None or not draft.whole("cables"):
+            continue
+        uplinks = [nic for nic, what in model.nics.items() if what.use == "uplink"]
+        far = [draft.wiring.far.get((name, nic)) for nic in uplinks]
+        leaves = sorted({port.device for port in far if port and port.role == "leaf"})
+        if len(leaves) < 2 and not _cabled_to_unknown(draft, name, uplinks):
+            has = f"its uplinks go to {leaves[0]} only" if leaves else "none of its uplinks goes to a leaf"
+            yield Problem(("servers", name), "no uplinks to two leaves", f"{has}; {_free(uplinks)}", "")
+
+
+def _cabled_to_unknown(draft: Draft, name: str, uplinks: list[str]) -> bool:
+    """True when an uplink has a cable whose other end is faulty and reported as such."""
+    return any((name, nic) in draft.wiring.cabled and (name, nic) not in draft.wiring.far for nic in uplinks)
+
+
+def _free(uplinks: list[str]) -> str:
+    return f"cable {' and '.join(uplinks)} to different leaves" if uplinks else "give its model NICs with `use: uplink`"
+
+
+def manager_cable(draft: Draft) -> Iterator[Problem]:
+    """The manager is in the out-of-band network, and each of its NICs is cabled."""
+    nics = draft.manager.nics if draft.manager else {}
+    if draft.manager and "mgmt" not in nics.values():
+        hint = "give one of its NICs the use `mgmt`; BMCs and switches are reached by it"
+        yield Problem((MANAGER, "nics"), "the manager has no management NIC", hint)
+    for nic in nics if draft.whole("cables") else ():
+        if (MANAGER, nic) not in draft.wiring.cabled:
+            hint = f"add a cable [{MANAGER}:{nic}, SWITCH:PORT], or leave the NIC out"
+            yield Problem((MANAGER, "nics", nic), "the NIC has no cable", hint, "")
+
+
+def oob_reach(draft: Draft) -> Iterator[Problem]:
+    """Out-of-band switches form one tree: all reach the manager, and no cables form a loop."""
+    root = {name: name for name in draft.switches}
+
+    def top(name: str) -> str:
+        while root[name] != name:
+            name = root[name]
+        return name
+
+    for number, one, other in draft.wiring.pairs:
+        if one.use == other.use == "data" and "oob" in (one.role, other.role) and one.device != other.device:
+            if top(one.device) == top(other.device):
+                hint = f"{one.device} and {other.device} are joined already, and nothing here breaks loops"
+                value = f"{one.device}:{one.port} to {other.device}:{other.port}"
+                yield Problem(("cables", number), "the cable closes a loop of the out-of-band network", hint, value)
+            root[top(one.device)] = top(other.device)
+    nics = draft.manager.nics if draft.manager else {}
+    near = [draft.wiring.far.get((MANAGER, nic)) for nic, use in nics.items() if use == "mgmt"]
+    reached = {top(port.device) for port in near if port and port.device in root}
+    if not reached or not draft.whole("cables"):
+        return
+    for name, switch in draft.switches.items():
+        if switch.role == "oob" and top(name) not in reached:
+            hint = "join the out-of-band switches by a cable between them"
+            yield Problem(("switches", name), "the manager does not reach this out-of-band switch", hint, "")

@@ -1,0 +1,51 @@
+"""Checks of roles: what the cloud needs of the servers in service."""
+
+from collections.abc import Iterator
+
+from scs_rack.model.draft import Draft
+from scs_rack.model.fault import Problem
+
+
+def _with_role(draft: Draft, role: str) -> list[str]:
+    return [name for name, server in draft.active.items() if role in server.roles]
+
+
+def control_nodes(draft: Draft) -> Iterator[Problem]:
+    """The number of control nodes in service is odd, so that they can vote."""
+    found = _with_role(draft, "control")
+    if not draft.whole("servers") or len(found) % 2:
+        return
+    message = "an even number of control nodes" if found else "no control node"
+    hint = "take 1, 3 or 5 servers in service with the role control; of an even number, half may fail to outvote half"
+    yield Problem(("servers",), message, hint, ", ".join(found))
+
+
+def replicas(draft: Draft) -> Iterator[Problem]:
+    """There are as many storage hosts as replicas."""
+    found = _with_role(draft, "storage")
+    wanted = draft.cloud.ceph.replicas if draft.cloud else 0
+    if draft.whole("servers") and len(found) < wanted:
+        hint = f"storage hosts in service: {', '.join(found) or 'none'}; each replica needs a host of its own"
+        yield Problem(("cloud", "ceph", "replicas"), "fewer storage hosts than replicas", hint, str(wanted))
+
+
+def storage_disks(draft: Draft) -> Iterator[Problem]:
+    """Each server has a disk to boot from, and each storage host one for an OSD."""
+    for name, server in draft.servers.items():
+        model = draft.model(name)
+        if model is None:
+            continue
+        uses = {disk.use for disk in {**model.disks, **server.disks}.values()}
+        if "root" not in uses:
+            hint = f"give one disk of {server.model} or of the server `use: root`"
+            yield Problem(("servers", name), "no disk to boot from", hint, "")
+        if "storage" in server.roles and "osd" not in uses:
+            hint = f"give disks of {server.model} or of the server `use: osd`, or take the role storage away"
+            yield Problem(("servers", name), "a storage host without a disk for data", hint, "")
+
+
+def roles(draft: Draft) -> Iterator[Problem]:
+    """Guests and their networks have hosts."""
+    for role, what in (("compute", "guests run there"), ("network", "floating addresses are served there")):
+        if draft.whole("servers") and not _with_role(draft, role):
+            yield Problem(("servers",), f"no server in service has the role {role}", what, "")

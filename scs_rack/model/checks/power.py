@@ -1,0 +1,58 @@
+"""Checks of power: feeds that exist, and what they can deliver."""
+
+from collections.abc import Iterator
+
+from scs_rack.model.draft import Draft
+from scs_rack.model.fault import Problem
+from scs_rack.model.shape import nearest
+from scs_rack.model.watts import draws, feed_loads
+
+
+def feeds(draft: Draft) -> Iterator[Problem]:
+    """Each device names feeds that the rack has, each once."""
+    known = draft.names("feeds")
+    for section in ("servers", "switches"):
+        for name, device in getattr(draft, section).items():
+            if not device.feeds:
+                hint = f"state `feeds`; the rack has {', '.join(sorted(known)) or 'none'}"
+                yield Problem((section, name), "no power feed", hint, "")
+            for number, feed in enumerate(device.feeds):
+                path = (section, name, "feeds", number)
+                if feed not in known:
+                    yield Problem(path, "no such power feed", nearest(feed, sorted(known), "the rack has"))
+                elif feed in device.feeds[:number]:
+                    yield Problem(path, "the feed stands twice", "name each feed once; its share follows")
+
+
+def feed_capacity(draft: Draft) -> Iterator[Problem]:
+    """No feed delivers more than it can."""
+    loads = feed_loads(draws(draft))
+    for name, feed in draft.power.feeds.items() if draft.power else ():
+        if loads.get(name, 0) > feed.capacity_w:
+            hint = f"devices draw up to {loads[name]} W from {name}"
+            yield Problem(("power", "feeds", name, "capacity_w"), "the feed is overloaded", hint)
+
+
+def feed_loss(draft: Draft) -> Iterator[Problem]:
+    """When one feed is lost, the others carry what it carried."""
+    if not draft.power:
+        return
+    devices = list(draws(draft))
+    normal = feed_loads(devices)
+    for name, feed in draft.power.feeds.items():
+        if normal.get(name, 0) > feed.capacity_w:
+            continue
+        for lost in draft.power.feeds:
+            load = feed_loads(devices, lost).get(name, 0)
+            if lost != name and load > feed.capacity_w:
+                message = f"the feed is overloaded when {lost} is lost"
+                hint = f"devices would draw up to {load} W from {name}"
+                yield Problem(("power", "feeds", name, "capacity_w"), message, hint)
+
+
+def rack_budget(draft: Draft) -> Iterator[Problem]:
+    """The whole rack stays within its budget."""
+    total = sum(watts for watts, _ in draws(draft))
+    if draft.power and draft.power.budget_w and total > draft.power.budget_w:
+        hint = f"all devices together draw up to {total} W"
+        yield Problem(("power", "budget_w"), "the rack's power budget is exceeded", hint)
