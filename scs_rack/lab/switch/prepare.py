@@ -133,7 +133,7 @@ def _units(root: Path) -> None:
     for path, target in links.items():
         path.unlink(missing_ok=True)
         path.symlink_to(target)
-    for folder in ("sockets", "sysinit", "timers"):  # what the image's packages hook into the early boot
+    for folder in ("default", "sockets", "sysinit", "timers"):  # what the image's packages hook into the early boot
         for link in sorted((root / etc / f"{folder}.target.wants").glob("*")):
             link.unlink()
 
@@ -148,6 +148,12 @@ def _admin(root: Path, key: str) -> None:
         path = root / name
         kept = [old for old in path.read_text(encoding="utf-8").splitlines() if not old.startswith("admin:")]
         path.write_text("\n".join([*kept, line]) + "\n", encoding="utf-8")
+    groups = root / "etc/group"
+    lines = [line.split(":") for line in groups.read_text(encoding="utf-8").splitlines()]
+    for line in lines:  # as on SONiC, whoever may log in may read CONFIG_DB
+        if line[0] == "redis":
+            line[3] = "admin"
+    groups.write_text("\n".join(":".join(line) for line in lines) + "\n", encoding="utf-8")
     _write(root, "etc/sudoers.d/admin", "admin ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
     home = root / "home/admin"
     keys = _write(root, "home/admin/.ssh/authorized_keys", key.strip() + "\n", 0o600)

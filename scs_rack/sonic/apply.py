@@ -1,0 +1,193 @@
+"""Change a switch so that a mistake undoes itself (commit-confirmed).
+
+1. keep the running configuration as a checkpoint, and arm a timer on the switch that goes back to it;
+2. replace the configuration by the smallest change;
+3. look at the switch over a new connection;
+4. only then stop the timer and save.
+
+If we die, lose the switch, or don't like what we see, the switch comes back by itself.
+"""
+
+import json
+import secrets
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from scs_rack.engine.stage import Context
+from scs_rack.errors import ScsRackError
+from scs_rack.results import Finding
+from scs_rack.sonic.checks import check_tables
+from scs_rack.sonic.generate import Tables, config_db, frr_file
+from scs_rack.sonic.tables import RowChange, compare, diff, target
+from scs_rack.sonic.transport import Switch, SwitchRefused, SwitchUnreachable
+
+DEADMAN = 120
+"""Seconds after which a switch goes back by itself when nobody confirms."""
+REPLACE_TIMEOUT = 110.0
+READ = "sudo sonic-cfggen -d --print-data"
+
+Check = Callable[[Switch], Sequence[Finding]]
+"""Looks at a switch after a change; findings of severity error undo it."""
+
+
+class Unsupported(SwitchRefused):
+    """The release of the switch can't be changed this way."""
+
+
+class RolledBack(SwitchRefused):
+    """A change was undone, because what was seen after it was not right."""
+
+
+class Invalid(SwitchRefused):
+    """The configuration that a switch would get is not valid."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would change on a switch."""
+
+    name: str
+    running: Tables
+    goal: Tables
+    changes: list[RowChange] = field(default_factory=list)
+
+    @property
+    def diff(self) -> str:
+        """The changes as text."""
+        return diff(self.changes)
+
+    @property
+    def in_service(self) -> bool:
+        """True if the switch routes already: then it is not changed at the same time as another one."""
+        return bool(self.running.get("BGP_NEIGHBOR"))
+
+
+def read(switch: Switch, *, fresh: bool = False) -> Tables:
+    """The running CONFIG_DB."""
+    tables: Tables = switch.ask_json(READ, fresh=fresh)
+    return tables
+
+
+def plan(switch: Switch) -> Plan:
+    """Compare what a switch runs with what the rack file wants; changes nothing.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: it can't be read.
+        Unsupported: its release keeps FRR's configuration in a file.
+        Invalid: the outcome would not be valid.
+    """
+    design = switch.ctx.design
+    if frr_file(design, switch.name) is not None:
+        raise Unsupported(
+            f"{switch.name}: release {design.switches[switch.name].release} needs its own frr.conf, "
+            "which scs-rack generates but does not apply yet",
+            "run 202505 or newer on the switch, or take both files from `scs-rack render`",
+        )
+    running = read(switch)
+    goal = target(running, config_db(design, switch.name))
+    faults = check_tables(goal)
+    if faults:
+        raise Invalid(f"{switch.name}: the configuration would not be valid: {'; '.join(faults)}")
+    return Plan(switch.name, running, goal, compare(running, goal))
+
+
+def _arm_command(ident: str, seconds: int) -> str:
+    """Shell command that keeps the wanted configuration (from stdin) and a checkpoint, and starts the timer."""
+    undo = f"config rollback {ident} || config reload -y -f"
+    return (
+        f"set -e; umask 077; cat >{ident}.json; sudo config checkpoint {ident} >/dev/null; "
+        f"sudo systemd-run --quiet --collect --unit={ident} --on-active={seconds} /bin/sh -c {shlex.quote(undo)}"
+    )
+
+
+def _clean_command(ident: str) -> str:
+    return f"sudo config delete-checkpoint {ident} >/dev/null; rm -f {ident}.json"
+
+
+def _confirm_command(ident: str) -> str:
+    """Shell command that stops the timer (fails if it has fired), saves, and cleans up."""
+    return f"set -e; sudo systemctl stop {ident}.timer; sudo config save -y >/dev/null; {_clean_command(ident)}"
+
+
+def _undo_command(ident: str) -> str:
+    """Shell command that goes back now, and stops the timer only when that worked."""
+    return f"set -e; sudo config rollback {ident}; sudo systemctl stop {ident}.timer; {_clean_command(ident)}"
+
+
+def _undo(switch: Switch, ident: str, wanted: Plan, deadman: int) -> str:
+    """Go back at once if the switch answers; returns what became of it."""
+    try:
+        reply = switch.run(_undo_command(ident), timeout=REPLACE_TIMEOUT, fresh=True)
+        if reply.code:
+            return f"going back failed ({reply.why}), its timer tries again within {deadman} s"
+        left = compare(read(switch, fresh=True), wanted.running)
+    except ScsRackError as error:
+        return f"it goes back by itself within {deadman} s ({error.message})"
+    return f"went back, but {len(left)} rows are not as before" if left else "went back to what ran before"
+
+
+def apply(switch: Switch, wanted: Plan, check: Check, *, deadman: int = DEADMAN) -> None:
+    """Apply a plan, commit-confirmed.
+
+    Args:
+        switch: the switch.
+        wanted: what `plan` said.
+        check: looks at the switch after the change.
+        deadman: seconds until the switch goes back by itself.
+
+    Raises:
+        SwitchBusy: another process is changing the switch.
+        SwitchUnreachable: it could not be reached before anything was changed.
+        RolledBack: the change was undone.
+    """
+    ident = f"scs-rack-{int(time.time())}-{secrets.token_hex(2)}"
+    with switch.locked():
+        if read(switch) != wanted.running:
+            raise SwitchRefused(f"{switch.name}: its configuration changed after it was compared", "run again")
+        armed = switch.run(_arm_command(ident, deadman), stdin=json.dumps(wanted.goal))
+        if armed.code:
+            raise SwitchRefused(f"{switch.name}: the way back could not be prepared, nothing was changed: {armed.why}")
+        problem = _replace(switch, ident) or _problem(switch, wanted, check)
+        if problem:
+            raise RolledBack(f"{switch.name}: {problem}; {_undo(switch, ident, wanted, deadman)}")
+        confirmed = switch.run(_confirm_command(ident), fresh=True)
+        if confirmed.code:
+            raise RolledBack(f"{switch.name}: the change could not be confirmed: {confirmed.why}")
+
+
+def _replace(switch: Switch, ident: str) -> str | None:
+    try:
+        reply = switch.run(f"sudo config replace {ident}.json", timeout=REPLACE_TIMEOUT)
+    except SwitchUnreachable as error:
+        return f"lost while it was changed ({error.message})"
+    return f"it refused the configuration: {reply.why}" if reply.code else None
+
+
+def _problem(switch: Switch, wanted: Plan, check: Check) -> str | None:
+    """What is not as it should be after a change, seen over a new connection; None when all is well."""
+    try:
+        left = compare(read(switch, fresh=True), wanted.goal)
+        if left:
+            return f"{len(left)} rows are not as wanted, first {left[0].text}"
+        faults = [finding for finding in check(switch) if finding.severity == "error"]
+    except (SwitchUnreachable, SwitchRefused) as error:
+        return f"it can't be looked at after the change: {error.message}"
+    if faults:
+        first = faults[0]
+        return f"{first.where}: expected {first.expected}, seen {first.seen}"
+    return None
+
+
+def waves(ctx: Context, plans: Sequence[Plan]) -> list[list[Plan]]:
+    """Plans in the order to apply them; those of one wave at the same time.
+
+    Out-of-band switches first: everything else is reached through them. Then all switches that route nothing yet.
+    Then each one that is in service alone, so that traffic has a way around it.
+    """
+    todo = [one for one in plans if one.changes]
+    out_of_band = [one for one in todo if ctx.design.switches[one.name].role == "oob"]
+    fabric = [one for one in todo if one not in out_of_band]
+    fresh = [one for one in fabric if not one.in_service]
+    return [wave for wave in (out_of_band, fresh, *([one] for one in fabric if one.in_service)) if wave]

@@ -1,0 +1,78 @@
+"""Is the whole fabric there? Asked by the gate of stage base, when servers speak BGP too."""
+
+from collections.abc import Iterable, Mapping
+
+from scs_rack.engine.stage import Context
+from scs_rack.remote import Answer, run_many
+from scs_rack.results import Finding
+from scs_rack.sonic.verify import await_sessions, host_ports
+
+SESSION_WAIT = 30.0
+"""Seconds for sessions to come up after FRR was started."""
+PING_WAIT = 10.0
+
+
+def loopbacks(ctx: Context) -> dict[str, tuple[str, str]]:
+    """IPv4 and IPv6 loopback of everything that should answer, by device."""
+    design = ctx.design
+    found = {name: (str(node.loopback4), str(node.loopback6)) for name, node in design.in_service.items()}
+    found |= {
+        name: (str(switch.loopback4), str(switch.loopback6))
+        for name, switch in design.switches.items()
+        if switch.role != "oob"
+    }
+    if any(use.use == "host" for use in design.manager.ports.values()):
+        found["manager"] = (str(design.manager.loopback4), str(design.manager.loopback6))
+    return found
+
+
+def ping_command(source: tuple[str, str], targets: Iterable[tuple[str, str]]) -> list[str]:
+    """Command that pings loopbacks from a loopback, all at once, and prints those that don't answer."""
+    script = (
+        'try() { for i in 1 2 3 4 5; do ping -c 1 -W 1 -q -I "$1" "$2" >/dev/null 2>&1 && return; sleep 0.3; done; '
+        'echo "$2"; }; '
+    )
+    for target in targets:
+        script += "".join(f"try {mine} {other} & " for mine, other in zip(source, target, strict=True))
+    return ["sh", "-c", script + "wait"]
+
+
+def ping_findings(ctx: Context, answers: Mapping[str, Answer]) -> list[Finding]:
+    """What the pings of all nodes say."""
+    owner = {address: name for name, pair in loopbacks(ctx).items() for address in pair}
+    findings = []
+    for name, answer in answers.items():
+        if not answer.ok:
+            findings.append(Finding("node-unreachable", "error", name, "an answer over SSH", answer.why))
+        findings += [
+            Finding(
+                "loopback-unreachable",
+                "error",
+                name,
+                f"ping to {address} of {owner.get(address, '?')}",
+                "no answer",
+                f"on {name}: vtysh -c 'show ip route' and 'show bgp summary'",
+            )
+            for address in answer.out.split()
+        ]
+    return findings
+
+
+def fabric_findings(ctx: Context) -> list[Finding]:
+    """Every server's BGP session with every leaf, and every loopback from every server.
+
+    Only servers that the limit takes in are asked.
+    """
+    switches = [name for name, switch in ctx.design.switches.items() if switch.role != "oob"]
+    ports = {
+        name: [use for use in host_ports(ctx.design, name) if use.peer == "manager" or ctx.selected(use.peer)]
+        for name in switches
+    }
+    findings = await_sessions(ctx, ports, SESSION_WAIT)
+    everything = loopbacks(ctx)
+    commands = {
+        name: ping_command(everything[name], [pair for other, pair in everything.items() if other != name])
+        for name in ctx.design.in_service
+        if ctx.selected(name)
+    }
+    return findings + ping_findings(ctx, run_many(ctx, commands, commands, timeout=PING_WAIT + 15))

@@ -1,0 +1,129 @@
+"""Lab switches in namespaces of their own, for tests that need root: as small as it gets, gone afterwards."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scs_rack import paths
+from scs_rack.design import Design
+from scs_rack.lab.switch import prepare
+
+CGROUPS = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
+
+
+def image() -> Path | None:
+    """Root of a node image to overlay, if this machine has one: $SCS_RACK_IMAGE_ROOT, else the newest in the cache."""
+    stated = os.environ.get("SCS_RACK_IMAGE_ROOT")
+    found = [Path(stated)] if stated else sorted(paths.cache_root().glob("**/root/usr/lib/frr/../../.."))
+    return next((path.resolve() for path in found if (path / "usr/bin/redis-server").exists()), None)
+
+
+def missing() -> str | None:
+    """Why lab switches can't run here, or None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not shutil.which("systemd-nspawn"):
+        return "needs systemd-nspawn"
+    if image() is None:
+        return "needs a node image (scs-rack image build, or SCS_RACK_IMAGE_ROOT)"
+    return None
+
+
+def sh(*argv: str, check: bool = True) -> str:
+    """Run a command, return what it prints."""
+    return subprocess.run(argv, check=check, capture_output=True, text=True).stdout
+
+
+@dataclass
+class Machines:
+    """Namespaces and machines of one test, all with one prefix."""
+
+    design: Design
+    folder: Path
+    prefix: str = "sonic-"
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    namespaces: list[str] = field(default_factory=list)
+
+    def namespace(self, name: str) -> str:
+        """Make a namespace."""
+        full = self.prefix + name
+        sh("ip", "netns", "add", full)
+        self.namespaces.append(full)
+        sh("ip", "-n", full, "link", "set", "lo", "up")
+        return full
+
+    def cable(self, one: tuple[str, str], other: tuple[str, str]) -> None:
+        """A veth pair between two ports."""
+        sh(
+            *("ip", "link", "add", one[1], "netns", self.prefix + one[0], "mtu", "9100", "type", "veth"),
+            *("peer", "name", other[1], "netns", self.prefix + other[0], "mtu", "9100"),
+        )
+
+    def boot(self, name: str, public_key: str) -> None:
+        """Boot a switch whose namespace and cables are there."""
+        lower = image()
+        base = self.folder / name
+        for part in ("upper", "work", "root"):
+            (base / part).mkdir(parents=True)
+        options = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
+        sh("mount", "-t", "overlay", f"{self.prefix}{name}", "-o", options, f"{base}/root")
+        prepare(self.design, name, base / "root", public_key=public_key)
+        (base / "root/etc/machine-id").write_text("")
+        full = self.prefix + name
+        cgroup = CGROUPS / full
+        cgroup.mkdir(exist_ok=True)
+        nspawn = [
+            *("systemd-nspawn", "-q", "-D", f"{base}/root", "-M", full, "--register=no", "--keep-unit"),
+            *(f"--network-namespace-path=/run/netns/{full}", "--capability=all", "--resolv-conf=off"),
+            *("--timezone=off", "--console=pipe", "-b"),
+        ]
+        environment = os.environ | {
+            "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+            "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+        }
+        console = (base / "console").open("wb")
+        self.running[name] = subprocess.Popen(
+            ["sh", "-c", 'echo $$ > "$1"; shift; exec "$@"', "sh", f"{cgroup}/cgroup.procs", *nspawn],
+            stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True,
+        )  # fmt: skip
+
+    def leader(self, name: str) -> int:
+        """Pid of a machine's init."""
+        pid = self.running[name].pid
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if children:
+                return int(children[0])
+            time.sleep(0.1)
+        raise TimeoutError(f"{name} has no init")
+
+    def run(self, name: str, *argv: str) -> str:
+        """Run a command in a machine."""
+        enter = ["nsenter", "-t", str(self.leader(name)), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w"]
+        environment = ["env", "-i", "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+        done = subprocess.run([*enter, *environment, *argv], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{name}: {argv} → {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def close(self) -> None:
+        """Stop and remove everything."""
+        for name, process in self.running.items():
+            if process.poll() is None:
+                try:
+                    os.kill(self.leader(name), signal.SIGRTMIN + 4)
+                    process.wait(timeout=15)
+                except (TimeoutError, ProcessLookupError, subprocess.TimeoutExpired):
+                    process.kill()
+                    process.wait()
+            sh("umount", "-l", str(self.folder / name / "root"), check=False)
+            cgroup = CGROUPS / (self.prefix + name)
+            for folder in sorted(cgroup.glob("**/"), reverse=True):
+                folder.rmdir()
+        for namespace in self.namespaces:
+            sh("ip", "netns", "del", namespace, check=False)
