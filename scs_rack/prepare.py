@@ -1,9 +1,10 @@
 """What this machine must have before a rack can be reached: secrets, SSH key, CA and the API's certificate."""
 
-from pathlib import Path
+from collections.abc import Iterablefrom pathlib import Path
 
 from scs_rack import pki, ssh, vault
 from scs_rack.design import Design
+from scs_rack.results import Change
 
 
 def prepare(rack_dir: Path, state_dir: Path, design: Design) -> dict[str, str]:
@@ -17,3 +18,17 @@ def prepare(rack_dir: Path, state_dir: Path, design: Design) -> dict[str, str]:
     ssh.ensure(state_dir)
     pki.ensure(state_dir, design)
     return secrets
+
+
+def foresee(rack_dir: Path, state_dir: Path, design: Design) -> tuple[dict[str, str], list[Change]]:
+    """What `prepare` would make, and the secrets there are with placeholders for the others; writes nothing."""
+    stored = vault.load(rack_dir)
+    missing = [name for name in vault.names(design) if name not in stored]
+    wanted: Iterable[tuple[bool, str]] = (
+        (bool(missing), f"generate {len(missing)} secrets: {', '.join(missing)}"),
+        (not ssh.files(state_dir).key.is_file(), "make the rack's SSH key"),
+        (not pki.files(state_dir).ca.is_file(), "make the rack's certificate authority"),
+        (not pki.files(state_dir).api_cert.is_file(), "issue the API's certificate"),
+    )
+    changes = [Change("prepare", "manager", summary) for needed, summary in wanted if needed]
+    return vault.placeholders(design) | stored, changes

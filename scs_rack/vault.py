@@ -21,6 +21,8 @@ from scs_rack.errors import UsageError
 
 FILE = "secrets.yml"
 PASSWORD_FILE = ".vault-password"  # noqa: S105 (the name of a file)
+PLANNING = "SCS_RACK_PLANNING"
+"""Environment variable that tells the inventory plugin to use placeholders for secrets that don't exist yet."""
 PASSWORD_VARIABLES = ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE")
 
 _PASSWORDS = (
@@ -49,6 +51,11 @@ _UUIDS = ("rbd_secret_uuid",)
 def names(design: Design) -> tuple[str, ...]:
     """Names of all secrets that a rack needs, `bmc_<server>` for each server included."""
     return (*_PASSWORDS, *_UUIDS, *(f"bmc_{server}" for server in design.nodes))
+
+
+def placeholders(design: Design) -> dict[str, str]:
+    """Stand-ins for secrets that are not generated yet, so that a plan can be made without them."""
+    return {name: f"<{name}, to be generated>" for name in names(design)}
 
 
 def password_file(rack_dir: Path) -> Path | None:
@@ -116,7 +123,7 @@ def store(rack_dir: Path, design: Design, name: str, value: str) -> None:
 
 def save(rack_dir: Path, values: Mapping[str, str]) -> None:
     """Write the vault file: encrypted, for its owner only, whole or not at all."""
-    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415 (slow to import)
+    from ansible.parsing.vault import VaultLib, VaultSecret  # here: slow to import
 
     source = password_file(rack_dir)
     if source is None:
@@ -134,8 +141,8 @@ def _generate(name: str) -> str:
 
 
 def _decrypt(path: Path, password: bytes, source: Path) -> dict[str, str]:
-    from ansible.errors import AnsibleError  # noqa: PLC0415 (slow to import)
-    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415
+    from ansible.errors import AnsibleError  # here: slow to import
+    from ansible.parsing.vault import VaultLib, VaultSecret
 
     data = path.read_bytes()
     if not data.startswith(b"$ANSIBLE_VAULT;"):

@@ -1,5 +1,6 @@
 """The inventory as Ansible gets it: what the Design says, and what only this machine knows (secrets, keys, paths)."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,15 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         "ansible_ssh_common_args": common_args(state_dir),
     }
     warnings = []
+    secrets: dict[str, str] = vault.placeholders(design) if os.environ.get(vault.PLANNING) else {}
     try:
-        shared["secrets"] = vault.load(rack_file.parent)
-        if not shared["secrets"]:
+        secrets |= vault.load(rack_file.parent)
+        if not secrets:
             warnings.append(f"no secrets yet: `scs-rack secrets create -r {rack_file.parent}` generates them")
-            del shared["secrets"]
     except UsageError as error:
         warnings.append(f"variable `secrets` is not defined: {error.message} ({error.hint})")
+    if secrets:
+        shared["secrets"] = secrets
     content["all"]["vars"] = shared
     _share(content, "rack")
     return content, warnings

@@ -158,11 +158,11 @@ class Execution:
             hint = error.hint if isinstance(error, ScsRackError) else "the whole fault is in the run folder's logs"
             seen = self._fault(stage, "gate", error)
             found = (Finding("gate-broken", "error", stage.name, "the gate can observe", seen, hint),)
-        if self._ctx.stop.requested.is_set():
-            raise Interrupted(f"gate of {stage.name} was stopped")
         outcome = StageOutcome(stage.name, results, found)
         if outcome.passed:
             return StageEnd(stage, outcome, "passed")
+        if self._ctx.stop.requested.is_set():
+            raise Interrupted(f"gate of {stage.name} was stopped")
         worst = next(finding for finding in found if finding.severity == "error")
         return StageEnd(stage, outcome, "failed", f"gate: {worst.type} at {worst.where}")
 

@@ -13,12 +13,12 @@ def limited(design: Design, pattern: str | None) -> frozenset[str] | None:
     """
     if not pattern:
         return None
-    from ansible.errors import AnsibleError  # noqa: PLC0415 (slow to import, and seldom needed)
-    from ansible.inventory.manager import InventoryManager  # noqa: PLC0415
-    from ansible.parsing.dataloader import DataLoader  # noqa: PLC0415
+    from ansible.errors import AnsibleError  # here: slow to import, and seldom needed
+    from ansible.inventory.manager import InventoryManager
+    from ansible.parsing.dataloader import DataLoader
 
     content = inventory(design)
-    manager = InventoryManager(loader=DataLoader(), sources=None)
+    manager = InventoryManager(loader=DataLoader(), sources=None, parse=False)
     for host in content["_meta"]["hostvars"]:
         manager.add_host(host)
     for group, members in content.items():

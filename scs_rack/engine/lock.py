@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from scs_rack.engine.processes import started
@@ -45,9 +45,23 @@ class Holder:
         return f"pid {self.pid} on {self.host} since {since}: {self.command}"
 
 
+@dataclass(frozen=True)
+class Lock:
+    """A rack that is held."""
+
+    handle: int
+    me: Holder
+    before: Holder | None
+    """The holder before us when it died without letting go."""
+
+    def name_run(self, run: str) -> None:
+        """Say which run we hold the rack for."""
+        _write(self.handle, json.dumps(asdict(replace(self.me, run=run))))
+
+
 @contextmanager
-def hold(state_dir: Path, run: str = "") -> Iterator[Holder | None]:
-    """Hold the rack; gives the holder before us when it died without letting go.
+def hold(state_dir: Path) -> Iterator[Lock]:
+    """Hold the rack.
 
     Raises:
         RackLocked: another run holds it.
@@ -62,10 +76,10 @@ def hold(state_dir: Path, run: str = "") -> Iterator[Holder | None]:
                 f"rack {state_dir.name} is held by {holder(state_dir) or 'another run'}",
                 "wait for it (`scs-rack status` shows how far it is), or stop it with Ctrl-C",
             ) from None
-        before = holder(state_dir)
-        me = Holder(os.getpid(), socket.gethostname(), _command(), time.time(), started(os.getpid()) or "", run)
-        _write(handle, json.dumps(asdict(me)))
-        yield before
+        me = Holder(os.getpid(), socket.gethostname(), command_line(), time.time(), started(os.getpid()) or "")
+        lock = Lock(handle, me, holder(state_dir))
+        lock.name_run("")
+        yield lock
         _write(handle, "")
     finally:
         os.close(handle)
@@ -86,5 +100,6 @@ def _write(handle: int, text: str) -> None:
     os.fsync(handle)
 
 
-def _command() -> str:
+def command_line() -> str:
+    """What we were called with, for people."""
     return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

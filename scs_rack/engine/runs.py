@@ -1,6 +1,7 @@
 """Run folders: where they lie, and what their journals tell."""
 
 import datetime as dt
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -102,6 +103,12 @@ def folders(state_dir: Path) -> list[Path]:
     return sorted((folder for folder in found if folder.is_dir() and _number(folder)), key=_number)
 
 
+def prune(state_dir: Path) -> None:
+    """Remove the oldest run folders beyond those that are kept."""
+    for folder in folders(state_dir)[:-KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def latest(state_dir: Path, purposes: Iterable[Purpose] = ("up",)) -> RunRecord | None:
     """The last run for one of these purposes."""
     for folder in reversed(folders(state_dir)):
@@ -137,6 +144,10 @@ def record(folder: Path) -> RunRecord | None:
     run = RunRecord(folder)
     for entry in entries:
         _apply(run, entry)
+    if run.state == "died":  # found out later than it happened
+        run.ended = entries[-2].time if len(entries) > 1 else run.started
+        for stage in run.stages.values():
+            stage.ended = stage.ended or run.ended
     return run
 
 
