@@ -1,6 +1,7 @@
 """What this machine must have before a rack can be reached: secrets, SSH key, CA and the API's certificate."""
 
-from collections.abc import Iterablefrom pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path
 
 from scs_rack import pki, ssh, vault
 from scs_rack.design import Design
