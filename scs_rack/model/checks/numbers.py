@@ -1,8 +1,9 @@
 """Checks of addresses and AS numbers, stated and derived."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from scs_rack.model.draft import MANAGER, Draft
 from scs_rack.model.fault import Path, Problem
@@ -19,82 +20,85 @@ from scs_rack.model.numbering import (
 
 @dataclass(frozen=True)
 class _Number:
-    """An address or a number of a device; None when its pool has none for it."""
+    """An address or AS number of a device."""
 
     who: str
     what: str
-    entry: Path
     key: Path
     """Where it stands, or would stand."""
-    stated: bool
-    value: IPv4Address | None
+    unit: int | None
+    """The rack unit that it follows from; None when it is stated."""
+    value: Any
+    """None when the pool has none for the unit."""
 
     @property
     def path(self) -> Path:
         """Where a fault of it is reported: the value itself, or the unit that it follows from."""
-        return self.key if self.stated else (*self.entry, "unit")
+        return self.key if self.unit is None else (*self.key[:2], "unit")
 
 
-def _devices(draft: Draft) -> Iterator[tuple[Path, str, int, IPv4Address | None, IPv4Address | None]]:
-    """Path, name, unit, stated management address and stated loopback of each server and switch."""
+def _number(who: str, what: str, key: Path, *, stated: Any, unit: int, derived: Any) -> _Number:
+    return _Number(who, what, key, None, stated) if stated is not None else _Number(who, what, key, unit, derived)
+
+
+def _devices(draft: Draft) -> Iterator[tuple[str, str, Any]]:
+    for section in ("servers", "switches"):
+        for name, device in getattr(draft, section).items():
+            yield section, name, device
+
+
+def _managements(draft: Draft, prefix: IPv4Network) -> Iterator[_Number]:
+    """All addresses of devices in the out-of-band network."""
+    for section, name, device in _devices(draft):
+        key, derived = (section, name, "address"), nth(prefix, MGMT_OFFSET + device.unit)
+        yield _number(name, "management address", key, stated=device.address, unit=device.unit, derived=derived)
     for name, server in draft.servers.items():
-        yield ("servers", name), name, server.unit, server.address, server.loopback4
-    for name, switch in draft.switches.items():
-        yield ("switches", name), name, switch.unit, switch.address, switch.loopback4
+        bmc, derived = ("servers", name, "bmc", "address"), nth(prefix, BMC_OFFSET + server.unit)
+        yield _number(name, "BMC address", bmc, stated=server.bmc.address, unit=server.unit, derived=derived)
 
 
-def _managements(draft: Draft) -> Iterator[_Number]:
-    """All addresses in the out-of-band network."""
-    oob = draft.oob
-    if not oob:
-        return
-    for path, name, unit, address, _ in _devices(draft):
-        value = address or nth(oob.prefix, MGMT_OFFSET + unit)
-        yield _Number(name, "management address", path, (*path, "address"), address is not None, value)
-    for name, server in draft.servers.items():
-        entry: Path = ("servers", name)
-        value = server.bmc.address or nth(oob.prefix, BMC_OFFSET + server.unit)
-        yield _Number(name, "BMC address", entry, (*entry, "bmc", "address"), server.bmc.address is not None, value)
+def _loopbacks(draft: Draft, prefix: IPv4Network) -> Iterator[_Number]:
+    for section, name, device in _devices(draft):
+        key, derived = (section, name, "loopback4"), nth(prefix, device.unit)
+        yield _number(name, "loopback", key, stated=device.loopback4, unit=device.unit, derived=derived)
 
 
-def _loopbacks(draft: Draft) -> Iterator[_Number]:
-    pools = draft.pools
-    for path, name, unit, _, loopback in _devices(draft) if pools else ():
-        value = loopback or (nth(pools.loopback4, unit) if pools else None)
-        yield _Number(name, "loopback", path, (*path, "loopback4"), loopback is not None, value)
+def _asns(draft: Draft) -> Iterator[_Number]:
+    for section, name, device in _devices(draft) if draft.pools else ():
+        key, derived = (section, name, "asn"), nth_asn(draft.pools.asn, device.unit) if draft.pools else None
+        yield _number(name, "AS number", key, stated=device.asn, unit=device.unit, derived=derived)
+
+
+def _groups(draft: Draft) -> Iterator[tuple[str, IPv4Network, list[_Number]]]:
+    """Name, prefix and addresses of each pool."""
+    if draft.oob:
+        yield "the out-of-band network", draft.oob.prefix, list(_managements(draft, draft.oob.prefix))
+    if draft.pools:
+        yield "the loopback pool", draft.pools.loopback4, list(_loopbacks(draft, draft.pools.loopback4))
 
 
 def address_pool(draft: Draft) -> Iterator[Problem]:
-    """Pools have an address for each device that states none."""
-    for numbers, pool in ((_managements, draft.oob and draft.oob.prefix), (_loopbacks, _loopback_pool(draft))):
-        for number in numbers(draft):
+    """Pools have an address for each device that states none, and for the manager."""
+    for _, prefix, numbers in _groups(draft):
+        for number in numbers:
             if number.value is None:
-                hint = f"make {pool} larger, or state `{number.key[-1]}` of {number.who}"
+                hint = f"make {prefix} larger, or state `{'.'.join(map(str, number.key[2:]))}` of {number.who}"
                 yield Problem(number.path, f"no {number.what} is left for this unit", hint)
-    if draft.oob and nth(draft.oob.prefix, MANAGER_OFFSET) is None:
-        path = ("networks", _oob_name(draft), "prefix")
-        yield Problem(path, "the prefix has no address for the manager", f"it takes number {MANAGER_OFFSET}")
-
-
-def _loopback_pool(draft: Draft) -> object:
-    return draft.pools.loopback4 if draft.pools else None
-
-
-def _oob_name(draft: Draft) -> str:
-    return next(name for name, network in draft.networks.items() if network is draft.oob)
+    for name, network in draft.networks.items():
+        if network is draft.oob and nth(network.prefix, MANAGER_OFFSET) is None:
+            hint = f"it takes number {MANAGER_OFFSET} of the prefix; make it larger"
+            yield Problem(("networks", name, "prefix"), "no address is left for the manager", hint)
 
 
 def address_outside(draft: Draft) -> Iterator[Problem]:
     """Stated addresses lie in their networks."""
-    checks: tuple[tuple[Callable[[Draft], Iterator[_Number]], object, str], ...] = (
-        (_managements, draft.oob and draft.oob.prefix, "the out-of-band network"),
-        (_loopbacks, _loopback_pool(draft), "the loopback pool"),
-    )
-    for numbers, prefix, what in checks:
-        for number in numbers(draft):
-            if number.stated and number.value not in prefix:  # type: ignore[operator]
+    for what, prefix, numbers in _groups(draft):
+        for number in numbers:
+            if number.unit is not None:
+                continue
+            if number.value not in prefix:
                 yield Problem(number.key, f"the {number.what} is outside {what}", f"it is {prefix}")
-            elif number.stated and number.value in (prefix.network_address, prefix.broadcast_address):  # type: ignore[attr-defined]
+            elif number.value in (prefix.network_address, prefix.broadcast_address):
                 yield Problem(number.key, f"the {number.what} is no host address", f"{what} is {prefix}")
 
 
@@ -112,53 +116,43 @@ def _fixed(draft: Draft) -> dict[IPv4Address, str]:
     return found
 
 
-def address_twice(draft: Draft) -> Iterator[Problem]:
-    """No address is used twice."""
-    seen = _fixed(draft)
-    numbers = [*_managements(draft), *_loopbacks(draft)]
-    for number in sorted(numbers, key=lambda number: not number.stated):
+def _twice(numbers: list[_Number], fixed: dict[Any, str]) -> Iterator[Problem]:
+    """Numbers that are taken. Those that follow from one unit are not told: the unit itself is."""
+    seen: dict[Any, tuple[str, int | None]] = {value: (who, None) for value, who in fixed.items()}
+    for number in sorted(numbers, key=lambda number: number.unit is not None):
         if number.value is None:
             continue
-        if number.value in seen:
-            how = "" if number.stated else " that follows from this unit"
-            message = f"the {number.what}{how} is used twice"
-            hint = f"{seen[number.value]} has {number.value} already"
-            if not number.stated:
-                hint += f"; state `{number.key[-1]}` of one of them"
-            yield Problem(number.path, message, hint)
-        seen.setdefault(number.value, f"{number.who} ({number.what})")
+        if number.value not in seen:
+            seen[number.value] = (number.who, number.unit)
+            continue
+        who, unit = seen[number.value]
+        if unit is not None and unit == number.unit:
+            continue
+        hint = f"{who} has {number.value} already"
+        if number.unit is None:
+            yield Problem(number.path, f"the {number.what} is used twice", hint)
+        else:
+            hint += f"; state `{'.'.join(map(str, number.key[2:]))}` of one of them"
+            yield Problem(number.path, f"the {number.what} that follows from this unit is used twice", hint)
 
 
-def _asns(draft: Draft) -> Iterator[tuple[str, Path, bool, int | None]]:
-    """Name, path, whether it is stated, and value of each AS number."""
-    for section in ("servers", "switches"):
-        for name, device in getattr(draft, section).items():
-            value = device.asn
-            if value is not None:
-                yield name, (section, name, "asn"), True, value
-            elif draft.pools:
-                yield name, (section, name, "unit"), False, nth_asn(draft.pools.asn, device.unit)
-
-
-def asn_pool(draft: Draft) -> Iterator[Problem]:
-    """The range of AS numbers has one for each device that states none."""
-    for name, path, _, value in _asns(draft):
-        if value is None and draft.pools:
-            first, last = draft.pools.asn
-            hint = f"make {first}-{last} larger (the last one is the {MANAGER}'s), or state `asn` of {name}"
-            yield Problem(path, "no AS number is left for this unit", hint)
+def address_twice(draft: Draft) -> Iterator[Problem]:
+    """No address is used twice."""
+    yield from _twice([number for _, _, numbers in _groups(draft) for number in numbers], _fixed(draft))
 
 
 def asn_twice(draft: Draft) -> Iterator[Problem]:
     """No AS number is used twice."""
-    seen = {draft.pools.asn[1]: f"the {MANAGER}"} if draft.pools else {}
-    for name, path, stated, value in sorted(_asns(draft), key=lambda number: not number[2]):
-        if value is None:
-            continue
-        if value in seen:
-            how = "" if stated else " that follows from this unit"
-            yield Problem(path, f"the AS number{how} is used twice", f"{seen[value]} has {value} already")
-        seen.setdefault(value, name)
+    yield from _twice(list(_asns(draft)), {draft.pools.asn[1]: f"the {MANAGER}"} if draft.pools else {})
+
+
+def asn_pool(draft: Draft) -> Iterator[Problem]:
+    """The range of AS numbers has one for each device that states none."""
+    for number in _asns(draft):
+        if number.value is None and draft.pools:
+            first, last = draft.pools.asn
+            hint = f"make {first}-{last} larger (the last one is the {MANAGER}'s), or state `asn` of {number.who}"
+            yield Problem(number.path, "no AS number is left for this unit", hint)
 
 
 def api_address(draft: Draft) -> Iterator[Problem]:
