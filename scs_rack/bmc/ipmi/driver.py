@@ -1,0 +1,123 @@
+"""The `Bmc` interface over IPMI 2.0. Sections are those of the IPMI specification v2.0 rev. 1.1."""
+
+import contextlib
+import uuid
+from typing import cast, get_args
+
+from scs_rack.bmc.errors import NonsenseAnswer, Refused
+from scs_rack.bmc.ipmi import fru, wire
+from scs_rack.bmc.ipmi.session import IpmiSession
+from scs_rack.bmc.types import BootDevice, Identity, Macs, Power, Target
+
+APP, CHASSIS, STORAGE, TRANSPORT = 0x06, 0x00, 0x0A, 0x0C
+THIS_CHANNEL = 0x0E
+_DOWN, _UP, _CYCLE, _RESET, _SOFT = 0, 1, 2, 3, 5
+_BOOT: dict[str, int] = {"none": 0, "pxe": 1, "disk": 2, "cd": 5, "bios": 6}
+_FRU_PART = 32
+_FRU_LIMIT = 4096
+"""Bytes of a FRU that are read at most."""
+
+
+class IpmiBmc:
+    """A BMC that speaks IPMI 2.0.
+
+    Args:
+        target: whom it belongs to.
+        session: a session that is open.
+    """
+
+    def __init__(self, target: Target, session: IpmiSession) -> None:
+        self.target = target
+        self._session = session
+        self._raised = False
+
+    async def power_state(self) -> Power:
+        """Get Chassis Status (28.2)."""
+        data = await self._read(CHASSIS, 0x01, b"", 1)
+        return Power.ON if data[0] & 0x01 else Power.OFF
+
+    async def power_on(self) -> None:
+        """Chassis Control: power up."""
+        await self._control(_UP, once=False)
+
+    async def power_off(self, *, hard: bool) -> None:
+        """Chassis Control: power down, or soft shutdown by an emulated overtemperature event."""
+        await self._control(_DOWN if hard else _SOFT, once=not hard)
+
+    async def reset(self) -> None:
+        """Chassis Control: hard reset."""
+        await self._control(_RESET, once=True)
+
+    async def cycle(self) -> None:
+        """Chassis Control: power cycle."""
+        await self._control(_CYCLE, once=True)
+
+    async def last_reset(self) -> str | None:
+        """IPMI has no time of the last reset."""
+        return None
+
+    async def identity(self) -> Identity:
+        """Get Device ID (20.1), Get System GUID (22.14), FRU 0 (34)."""
+        device = await self._read(APP, 0x01, b"", 5)
+        firmware = f"{device[2] & 0x7F}.{device[3] >> 4}{device[3] & 0x0F}"
+        guid = ""
+        with contextlib.suppress(Refused):
+            guid = str(uuid.UUID(bytes=(await self._read(APP, 0x37, b"", 16))[:16][::-1]))
+        known = fru.Fru()
+        with contextlib.suppress(Refused):
+            known = await self._fru()
+        return Identity(known.manufacturer, known.product, known.serial, guid, firmware)
+
+    async def macs(self) -> Macs:
+        """Get LAN Configuration Parameters, parameter 5 (23.2). The server's own NICs are not in the standard."""
+        data = await self._read(TRANSPORT, 0x02, bytes([THIS_CHANNEL, 5, 0, 0]), 7)
+        return Macs(bmc=(data[1:7].hex(":"),), nics=None)
+
+    async def boot_device(self) -> BootDevice:
+        """Get System Boot Options, parameter 5 (28.13)."""
+        await self._administrator()
+        data = await self._read(CHASSIS, 0x09, bytes([5, 0, 0]), 4)
+        number = data[3] >> 2 & 0x0F if data[2] & 0x80 else 0
+        names = {value: name for name, value in _BOOT.items()}
+        if number not in names:
+            raise NonsenseAnswer(f"BMC of {self.target.name}: unknown boot device {number}")
+        name = names[number]
+        assert name in get_args(BootDevice)
+        return cast(BootDevice, name)
+
+    async def boot_once(self, device: BootDevice) -> None:
+        """Set System Boot Options, parameter 5 (28.12): valid, once, by UEFI."""
+        await self._administrator()
+        flags = 0xA0 if device != "none" else 0x00
+        await self._session.command(CHASSIS, 0x08, bytes([5, flags, _BOOT[device] << 2, 0, 0, 0]))
+
+    async def _control(self, number: int, *, once: bool) -> None:
+        """Chassis Control (28.3)."""
+        await self._administrator()
+        await self._session.command(CHASSIS, 0x02, bytes([number]), once=once)
+
+    async def _administrator(self) -> None:
+        if not self._raised:
+            await self._session.administrator()
+            self._raised = True
+
+    async def _read(self, netfn: int, number: int, data: bytes, least: int) -> bytes:
+        answer = await self._session.command(netfn, number, data)
+        if len(answer) < least:
+            raise NonsenseAnswer(f"BMC of {self.target.name}: answer to {netfn:#04x}/{number:#04x} is too short")
+        return answer
+
+    async def _fru(self) -> fru.Fru:
+        info = await self._read(STORAGE, 0x10, b"\0", 3)
+        size = min(int.from_bytes(info[:2], "little"), _FRU_LIMIT)
+        content = b""
+        while len(content) < size:
+            ask = b"\0" + len(content).to_bytes(2, "little") + bytes([min(_FRU_PART, size - len(content))])
+            part = await self._read(STORAGE, 0x11, ask, 2)
+            if part[0] == 0:
+                break
+            content += part[1 : 1 + part[0]]
+        try:
+            return fru.decode(content)
+        except wire.Malformed as error:
+            raise Refused(f"BMC of {self.target.name}: {error}") from error

@@ -1,0 +1,1 @@
+"""Redfish over HTTPS: transport, resources, driver."""
