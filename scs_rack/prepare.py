@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from scs_rack import pki, ssh, vault
+from scs_rack import clouds, pki, ssh, vault
 from scs_rack.design import Design
 from scs_rack.results import Change
 
@@ -18,6 +18,7 @@ def prepare(rack_dir: Path, state_dir: Path, design: Design) -> dict[str, str]:
     secrets = vault.ensure(rack_dir, design)
     ssh.ensure(state_dir)
     pki.ensure(state_dir, design)
+    clouds.ensure(state_dir, design, secrets)
     return secrets
 
 

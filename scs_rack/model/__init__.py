@@ -3,7 +3,7 @@
 Nothing here is derived; what follows from a Rack is made by `scs_rack.design`.
 """
 
-from scs_rack.model.cloud import CephOptions, CloudOptions, ConformanceOptions, ImageOptions
+from scs_rack.model.cloud import CephOptions, CloudOptions, ConformanceOptions, ImageOptions, ScsSuiteOptions
 from scs_rack.model.network import Network, Pools
 from scs_rack.model.power import Feed, Power
 from scs_rack.model.rack import AccessOptions, Cable, LabOptions, Manager, Rack
@@ -27,6 +27,7 @@ __all__ = [
     "Pools",
     "Power",
     "Rack",
+    "ScsSuiteOptions",
     "Server",
     "ServerModel",
     "Switch",

@@ -37,7 +37,7 @@ class CloudOptions(Strict):
     ceph: CephOptions = CephOptions()
 
 
-class ConformanceOptions(Strict):
+class ScsSuiteOptions(Strict):
     """The official SCS suite, run as an external program."""
 
     checkout: str | None = None
@@ -46,6 +46,14 @@ class ConformanceOptions(Strict):
     """Python interpreter that has the suite's requirements; the one of scs-rack when not stated."""
     version: str = "v5.1"
     """Version of the scope SCS-compatible IaaS that is judged."""
+    timeout_s: int = Field(default=3600, ge=60)
+    """Seconds after which the suite is ended."""
+
+
+class ConformanceOptions(Strict):
+    """How the cloud is proved."""
+
+    scs: ScsSuiteOptions = ScsSuiteOptions()
 
 
 class ImageOptions(Strict):

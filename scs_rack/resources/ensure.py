@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scs_rack.clouds import TEST_NAME
 from scs_rack.errors import StageFailed
 from scs_rack.resources.flavors import Flavor
-from scs_rack.resources.wanted import TEST_NAME, ExternalNetwork, Image, VolumeType, Wanted
+from scs_rack.resources.wanted import ExternalNetwork, Image, VolumeType, Wanted
 
 Connection = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
@@ -212,3 +213,10 @@ def connect(clouds: Path, name: str) -> Connection:
 
     config = openstack.config.OpenStackConfig(config_files=[str(clouds)], load_envvars=False)
     return openstack.connection.Connection(config=config.get_one(cloud=name))
+
+
+def unreachable() -> tuple[type[Exception], ...]:
+    """Exceptions that say that the API does not answer (or not yet), as keystoneauth names them."""
+    from keystoneauth1 import exceptions
+
+    return (exceptions.ConnectFailure, exceptions.DiscoveryFailure, exceptions.HttpError)

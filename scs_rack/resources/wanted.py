@@ -9,8 +9,6 @@ from pathlib import Path
 from scs_rack.design import Design
 from scs_rack.resources.flavors import Flavor, mandatory_flavors
 
-TEST_NAME = "scs-test"
-"""Name of the test's domain, project and user."""
 STAND_IN = "Ubuntu 24.04"
 """The image that scs-0104 demands and that can't be had without a download."""
 

@@ -74,8 +74,6 @@ def main() -> None:
     made: list[str] = []
     try:
         design = make_design(load_rack(options["rack_dir"]))
-        if not Path(options["clouds"]).exists() and module.check_mode:
-            module.exit_json(changed=True, made=["everything: there is no cloud yet"])
         cloud = ensure.connect(Path(options["clouds"]), options["cloud"])
         for what, make in ensure.steps(
             cloud, wanted(design, Path(options["guest_image"])), options["test_password"]
@@ -83,6 +81,10 @@ def main() -> None:
             if not module.check_mode:
                 make()
             made.append(what)
+    except ensure.unreachable() as error:
+        if module.check_mode:
+            module.exit_json(changed=True, made=["everything that is missing, once the API answers"])
+        module.fail_json(msg=f"the API does not answer: {error}", made=made)
     except ScsRackError as error:
         module.fail_json(msg=f"{error.message}. {error.hint}", made=made)
     module.exit_json(changed=bool(made), made=made)

@@ -1,0 +1,235 @@
+"""Our own smoke test: what a customer does on the first day, done by a user that has only the role member.
+
+Two guests on different hosts, booted from volumes; metadata, console, floating IP, ping, SSH, traffic between the
+hosts, and a volume that is attached, written, read back and detached. Everything is removed afterwards.
+"""
+
+import secrets
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
+from scs_rack.conformance.smoke_clean import PREFIX, clean
+from scs_rack.errors import StageFailed
+
+FLAVOR = "SCS-1L-1"
+IMAGE = "scs-rack guest"
+CIDR = "192.168.254.0/24"
+BOOT_TIMEOUT = 300.0
+"""Seconds until a guest is ACTIVE, and again until it has said that it is ready."""
+
+Cloud = Any
+"""An `openstack.connection.Connection` of the test user."""
+
+
+@dataclass
+class Step:
+    """One step of the test."""
+
+    name: str
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass
+class SmokeReport:
+    """What the smoke test observed."""
+
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """True if every step was done, the cleanup too."""
+        return bool(self.steps) and not any(step.error for step in self.steps)
+
+
+def _wait(what: str, seconds: float, ask: Callable[[], Any], pause: float = 1.0) -> Any:
+    """Ask until the answer is true; returns it."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise StageFailed(f"{what}: not seen within {seconds:.0f} s")
+        time.sleep(pause)
+
+
+class Smoke:
+    """One run of the smoke test."""
+
+    def __init__(self, cloud: Cloud, on_step: Callable[[Step], None] = lambda _step: None) -> None:
+        self.cloud = cloud
+        self.report = SmokeReport()
+        self.on_step = on_step
+        self.token = secrets.token_hex(8)
+        self.key: KeyPair = new_keypair()
+        self.network: Any = None
+        self.group: Any = None
+        self.servers: list[Any] = []
+        self.address = ""
+        self.host_key = ""
+
+    def _attempt(self, name: str, do: Callable[[], object]) -> bool:
+        """Do a step and record its time, and its failure if it fails: whatever it is, it belongs in the report."""
+        step = Step(name)
+        start = time.monotonic()
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001
+            step.error = f"{type(error).__name__}: {error}"[:500]
+        step.seconds = round(time.monotonic() - start, 2)
+        self.report.steps.append(step)
+        self.on_step(step)
+        return step.error is None
+
+    def run(self) -> SmokeReport:
+        """Run all steps; stops at the first that fails, and cleans up in any case."""
+        steps = {
+            "remove leftovers": lambda: clean(self.cloud),
+            "network, router, security group": self._make_network,
+            "two guests boot from volumes on different hosts": self._boot,
+            "console shows the marker of the user data": self._console,
+            "floating IP": self._floating_ip,
+            "ping the floating IP": self._ping,
+            "ssh to the guest": lambda: self._ssh("true"),
+            "traffic between guests on different hosts": self._between,
+            "volume attached, written, read back, detached": self._volume,
+        }
+        all(self._attempt(name, do) for name, do in steps.items())
+        self._attempt("cleanup", lambda: clean(self.cloud))
+        return self.report
+
+    def _make_network(self) -> None:
+        net = self.cloud.network
+        external = [network for network in net.networks(is_router_external=True) if network.is_default]
+        if not external:
+            raise StageFailed("the test user sees no default external network")
+        self.network = net.create_network(name=PREFIX)
+        subnet = net.create_subnet(name=PREFIX, network_id=self.network.id, ip_version=4, cidr=CIDR)
+        router = net.create_router(name=PREFIX, external_gateway_info={"network_id": external[0].id})
+        net.add_interface_to_router(router, subnet_id=subnet.id)
+        self.group = net.create_security_group(name=PREFIX)
+        for protocol, port in (("icmp", None), ("tcp", 22)):
+            net.create_security_group_rule(
+                security_group_id=self.group.id,
+                direction="ingress",
+                ethertype="IPv4",
+                protocol=protocol,
+                port_range_min=port,
+                port_range_max=port,
+            )
+        self.cloud.compute.create_keypair(name=PREFIX, public_key=self.key.public)
+
+    def _boot(self) -> None:
+        compute = self.cloud.compute
+        image = self.cloud.image.find_image(IMAGE, ignore_missing=False)
+        flavor = compute.find_flavor(FLAVOR, ignore_missing=False)
+        apart = compute.create_server_group(name=PREFIX, policy="anti-affinity")
+        script = f"#!/bin/sh\necho {self.token}\n"
+        for index in range(2):
+            server = compute.create_server(
+                name=f"{PREFIX}-{index}",
+                flavor_id=flavor.id,
+                networks=[{"uuid": self.network.id}],
+                security_groups=[{"name": self.group.name}],
+                key_name=PREFIX,
+                scheduler_hints={"group": apart.id},
+                user_data=_base64(script),
+                block_device_mapping_v2=[
+                    {
+                        "boot_index": 0,
+                        "uuid": image.id,
+                        "source_type": "image",
+                        "destination_type": "volume",
+                        "volume_size": max(1, image.min_disk),
+                        "delete_on_termination": True,
+                    }
+                ],
+            )
+            self.servers.append(server)
+        self.servers = [
+            _wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
+            for server in self.servers
+        ]
+        hosts = {server.host_id for server in self.servers}
+        if len(hosts) != len(self.servers):
+            raise StageFailed("both guests run on the same host, although their server group forbids it")
+
+    def _active(self, server: Any) -> Any:
+        seen = self.cloud.compute.get_server(server.id)
+        if seen.status == "ERROR":
+            raise StageFailed(f"server {seen.name} is in ERROR: {(seen.fault or {}).get('message', 'no reason given')}")
+        return seen if seen.status == "ACTIVE" else None
+
+    def _console_of(self, server: Any) -> str:
+        return str(self.cloud.compute.get_server_console_output(server, length=500).get("output") or "")
+
+    def _console(self) -> None:
+        for server in self.servers:
+
+            def ready(server: Any = server) -> str | None:
+                text = self._console_of(server)
+                return text if self.token in text and "scs-guest: ready" in text else None
+
+            text = _wait(f"marker on the console of {server.name}", BOOT_TIMEOUT, ready, pause=2)
+            if server is self.servers[0]:
+                self.host_key = host_key(text) or ""
+        if not self.host_key:
+            raise StageFailed("the guest's host key was not on its console")
+
+    def _floating_ip(self) -> None:
+        net = self.cloud.network
+        port = next(iter(net.ports(device_id=self.servers[0].id)))
+        external = next(network for network in net.networks(is_router_external=True) if network.is_default)
+        floating = net.create_ip(floating_network_id=external.id, port_id=port.id, description=PREFIX)
+        self.address = floating.floating_ip_address
+
+    def _ping(self) -> None:
+        ping = ["ping", "-n", "-c", "1", "-W", "2", self.address]
+        _wait(
+            f"answer to a ping of {self.address}",
+            60,
+            lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0,
+        )
+
+    def _ssh(self, command: str) -> str:
+        with GuestShell(self.address, self.key, self.host_key) as shell:
+            return shell.run(command)
+
+    def _between(self) -> None:
+        other = next(iter(self.cloud.network.ports(device_id=self.servers[1].id))).fixed_ips[0]["ip_address"]
+        self._ssh(f"ping -c 3 -W 5 {other}")
+        self._ssh(f"ping -c 2 -W 5 -s 1300 {other}")
+
+    def _volume(self) -> None:
+        storage = self.cloud.block_storage
+        server = self.servers[0]
+        volume = storage.create_volume(name=PREFIX, size=1)
+        storage.wait_for_status(volume, "available", failures=["error"], wait=120)
+        with GuestShell(self.address, self.key, self.host_key) as shell:
+            before = set(shell.run("ls /sys/block").split())
+            attachment = self.cloud.compute.create_volume_attachment(server, volume_id=volume.id)
+            device = _wait(
+                "the volume in the guest", 60, lambda: set(shell.run("ls /sys/block").split()) - before
+            ).pop()
+            shell.run("dd if=/dev/urandom of=/root/data bs=64k count=64")
+            shell.run(f"dd if=/root/data of=/dev/{device} bs=64k && sync")
+            shell.run("echo 3 > /proc/sys/vm/drop_caches")
+            sums = shell.run(
+                f"sha256sum < /root/data; dd if=/dev/{device} bs=64k count=64 2>/dev/null | sha256sum"
+            ).split()
+            if sums[0] != sums[2]:
+                raise StageFailed("what was read from the volume is not what was written")
+        self.cloud.compute.delete_volume_attachment(server, attachment)
+        storage.wait_for_status(storage.get_volume(volume.id), "available", failures=["error"], wait=120)
+
+
+def _base64(text: str) -> str:
+    import base64
+
+    return base64.b64encode(text.encode()).decode()

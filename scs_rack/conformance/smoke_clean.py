@@ -1,0 +1,75 @@
+"""Remove what the smoke test made in the test project: of this run, or of one that was killed."""
+
+from typing import Any
+
+from scs_rack.errors import StageFailed
+
+PREFIX = "scs-rack-smoke"
+"""Name, or first part of the name, of everything that the smoke test makes."""
+WAIT = 120
+"""Seconds until a deleted server or volume must be gone."""
+
+Cloud = Any
+"""An `openstack.connection.Connection` of the test user."""
+
+
+def clean(cloud: Cloud) -> None:
+    """Remove all of it, in the order of what depends on what.
+
+    Raises:
+        StageFailed: something is still there afterwards.
+    """
+    _servers(cloud)
+    _volumes(cloud)
+    _routers(cloud)
+    _networks(cloud)
+    left = [server.name for server in cloud.compute.servers() if server.name.startswith(PREFIX)]
+    left += [network.name for network in cloud.network.networks(name=PREFIX)]
+    left += [volume.name for volume in cloud.block_storage.volumes() if volume.name == PREFIX]
+    if left:
+        raise StageFailed(f"still there after the cleanup: {', '.join(left)}")
+
+
+def _servers(cloud: Cloud) -> None:
+    compute = cloud.compute
+    servers = [server for server in compute.servers() if server.name.startswith(PREFIX)]
+    for server in servers:
+        compute.delete_server(server)
+    for server in servers:
+        compute.wait_for_delete(server, wait=WAIT)
+    for group in compute.server_groups():
+        if group.name == PREFIX:
+            compute.delete_server_group(group)
+    if compute.find_keypair(PREFIX):
+        compute.delete_keypair(PREFIX)
+    for floating in cloud.network.ips(description=PREFIX):
+        cloud.network.delete_ip(floating)
+
+
+def _volumes(cloud: Cloud) -> None:
+    storage = cloud.block_storage
+    volumes = [volume for volume in storage.volumes() if volume.name == PREFIX]
+    for volume in volumes:
+        storage.delete_volume(volume)
+    for volume in volumes:
+        storage.wait_for_delete(volume, wait=WAIT)
+
+
+def _routers(cloud: Cloud) -> None:
+    net = cloud.network
+    for router in net.routers(name=PREFIX):
+        for port in net.ports(device_id=router.id):
+            if port.device_owner.startswith("network:router_interface"):
+                net.remove_interface_from_router(router, port_id=port.id)
+        net.delete_router(router)
+
+
+def _networks(cloud: Cloud) -> None:
+    net = cloud.network
+    for network in net.networks(name=PREFIX):
+        for port in net.ports(network_id=network.id):
+            if not port.device_owner.startswith("network:"):
+                net.delete_port(port)
+        net.delete_network(network)
+    for group in net.security_groups(name=PREFIX):
+        net.delete_security_group(group)
