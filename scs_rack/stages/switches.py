@@ -92,7 +92,7 @@ class SwitchesStage:
                 yield unreachable(name, plan)
             elif plan.changes:
                 yield Finding(
-                    "config-differs", "error", name, "CONFIG_DB as the rack file wants it", tables.summary(plan.changes),
+                    "config-differs", "error", name, "CONFIG_DB as wanted", tables.summary(plan.changes),
                     f"`scs-rack switch diff --limit {name}` shows it, `scs-rack up` applies it",
                 )  # fmt: skip
         for name, up in on_all(chosen, links_up).items():

@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scs_rack import paths
+from scs_rack import paths, ssh
 from scs_rack.design import Design
+from scs_rack.engine.stage import Context
 from scs_rack.lab.switch import prepare
 
 CGROUPS = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
@@ -90,6 +91,13 @@ class Machines:
             ["sh", "-c", 'echo $$ > "$1"; shift; exec "$@"', "sh", f"{cgroup}/cgroup.procs", *nspawn],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True,
         )  # fmt: skip
+
+    def context(self, state: Path) -> Context:
+        """Context for stages, with the host keys of all machines that were booted."""
+        key = (self.folder / next(iter(self.running)) / "root/etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
+        lines = [f"{self.design.switches[name].mgmt.ip} {key[0]} {key[1]}\n" for name in self.running]
+        ssh.files(state).known_hosts.write_text("".join(lines))
+        return Context(self.design, state, state, state, {})
 
     def leader(self, name: str) -> int:
         """Pid of a machine's init."""

@@ -149,11 +149,9 @@ def _admin(root: Path, key: str) -> None:
         kept = [old for old in path.read_text(encoding="utf-8").splitlines() if not old.startswith("admin:")]
         path.write_text("\n".join([*kept, line]) + "\n", encoding="utf-8")
     groups = root / "etc/group"
-    lines = [line.split(":") for line in groups.read_text(encoding="utf-8").splitlines()]
-    for line in lines:  # as on SONiC, whoever may log in may read CONFIG_DB
-        if line[0] == "redis":
-            line[3] = "admin"
-    groups.write_text("\n".join(":".join(line) for line in lines) + "\n", encoding="utf-8")
+    lines = groups.read_text(encoding="utf-8").splitlines()  # as on SONiC, whoever may log in may read CONFIG_DB
+    lines = [line.rpartition(":")[0] + ":admin" if line.startswith("redis:") else line for line in lines]
+    groups.write_text("\n".join(lines) + "\n", encoding="utf-8")
     _write(root, "etc/sudoers.d/admin", "admin ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
     home = root / "home/admin"
     keys = _write(root, "home/admin/.ssh/authorized_keys", key.strip() + "\n", 0o600)
