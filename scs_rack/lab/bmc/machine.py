@@ -49,7 +49,7 @@ class Machine:
         self.last_reset: datetime | None = None
         self._acting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._store = config.state_dir / "bmc" / f"{config.server}.json" if config.state_dir else None
+        self._store = config.state_dir / "bmc" / f"{config.server}.kept" if config.state_dir else None
         self._load()
 
     async def power_state(self) -> bool:
@@ -127,6 +127,6 @@ class Machine:
             "boot_version": self.boot_version,
             "last_reset": self.last_reset.isoformat() if self.last_reset else None,
         }
-        fresh = self._store.with_suffix(".new")
+        fresh = self._store.with_suffix(".kept.new")
         fresh.write_text(json.dumps(kept))
         fresh.replace(self._store)

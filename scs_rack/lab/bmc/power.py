@@ -3,6 +3,7 @@
 import time
 from typing import Protocol
 
+from scs_rack.lab import nodes
 from scs_rack.lab.bmc.config import BmcConfig
 
 
@@ -57,28 +58,20 @@ class LabPower:
     """Power of a node of the lab."""
 
     def __init__(self, config: BmcConfig) -> None:
-        from scs_rack.lab.nodes import lab_of  # noqa: PLC0415 (tests of protocols need no lab)
-
-        self._lab = lab_of(config.rack_dir)
+        self._lab = nodes.lab_of(config.rack_dir)
         self._server = config.server
 
     def power_state(self) -> bool:
         """True while the node's machine runs."""
-        from scs_rack.lab import nodes  # noqa: PLC0415
-
-        return bool(nodes.power_state(self._lab, self._server))
+        return nodes.power_state(self._lab, self._server)
 
     def start(self) -> None:
         """Start the node's machine."""
-        from scs_rack.lab import nodes  # noqa: PLC0415
-
         nodes.start(self._lab, self._server)
 
     def stop(self, *, hard: bool) -> None:
         """Stop the node's machine."""
-        from scs_rack.lab import nodes  # noqa: PLC0415
-
-        nodes.stop(self._lab, self._server, hard)
+        nodes.stop(self._lab, self._server, hard=hard)
 
 
 def backend_of(config: BmcConfig) -> PowerBackend:
