@@ -234,6 +234,7 @@ def _routing(design: Design, switch: SwitchDesign) -> Tables:
                 "holdtime": HOLDTIME,
                 "conn_retry": CONNECT_RETRY,
                 "min_adv_interval": 0,
+                "bfd": "true",
             }
         )
         for family in (4, 6):

@@ -27,6 +27,7 @@ CARRIED = (
 )
 """Files of this package that run on the switch."""
 COMMANDS = {"config": "config_main", "show": "show_main", "sonic-cfggen": "cfggen_main", "docker": "docker_main"}
+STARTUP = "etc/sonic/config_db.json"
 UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service")
 ADMIN_UID = 1000
 """Uid of `admin` on SONiC."""
@@ -79,11 +80,13 @@ RestrictNamespaces=no
 """
 
 FRR_DAEMONS = """bgpd=yes
+bfdd=yes
 vtysh_enable=yes
 zebra_options="  -A 127.0.0.1 -s 90000000"
 mgmtd_options="  -A 127.0.0.1"
 bgpd_options="   -A 127.0.0.1"
 staticd_options="-A 127.0.0.1"
+bfdd_options="   -A 127.0.0.1"
 """
 
 SSHD = """# logins by key only; PAM would start a login session for each command
@@ -163,6 +166,8 @@ def _admin(root: Path, key: str) -> None:
 def prepare(design: Design, name: str, root: Path, *, public_key: str | None = None) -> None:
     """Write into a root filesystem what makes it the lab's switch of that name.
 
+    A configuration that was saved on the switch stays; a new switch gets its day-0 configuration.
+
     Args:
         design: the rack's design.
         name: the switch.
@@ -187,9 +192,11 @@ def prepare(design: Design, name: str, root: Path, *, public_key: str | None = N
     _write(root, "etc/hosts", f"127.0.0.1 localhost {name}\n::1 localhost\n")
     _write(root, "etc/ssh/sshd_config.d/lab-switch.conf", SSHD)
     _write(root, "etc/redis/redis.conf", REDIS)
-    _write(root, "etc/sonic/config_db.json", json.dumps(day0(design, name), indent=4, sort_keys=True) + "\n")
     daemons = root / "etc/frr/daemons"
     owner = daemons.stat()
     daemons.write_text(FRR_DAEMONS, encoding="utf-8")
+    if (root / STARTUP).exists():
+        return  # a switch that was off keeps what was saved on it
+    _write(root, STARTUP, json.dumps(day0(design, name), indent=4, sort_keys=True) + "\n")
     frr = _write(root, "etc/frr/frr.conf", "frr defaults traditional\nservice integrated-vtysh-config\n", 0o640)
     shutil.chown(frr, owner.st_uid, owner.st_gid)
