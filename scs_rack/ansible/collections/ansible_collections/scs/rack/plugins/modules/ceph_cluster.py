@@ -1,0 +1,268 @@
+#!/usr/bin/python
+"""Bring settings, keys, OSD numbers and pools of a Ceph cluster to their stated form."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph_cluster
+short_description: Settings, keys, OSD numbers, pools and clients of a Ceph cluster in one call
+description:
+  - Speaks to the monitors through librados in one process, with many commands at once.
+  - Gives every OSD a number. Its UUID follows from the cluster, the host and the disk's name, so that a disk is never
+    counted twice.
+  - Returns keys; use it with C(no_log). In check mode before there is a cluster it returns none.
+author: the scs-rack founders
+options:
+  fsid: {description: UUID of the cluster., type: str, required: true}
+  mon: {description: Name of the monitor on this host., type: str, required: true}
+  config:
+    description: Settings by who they are for (C(global), C(mon), C(osd), …) in the monitors' database.
+    type: dict
+    default: {}
+  managers: {description: Names of the managers., type: list, elements: str, default: []}
+  disks:
+    description: Disks that are or become OSDs.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      host: {description: Name of the server., type: str, required: true}
+      name: {description: Name of the disk., type: str, required: true}
+  pools:
+    description: Pools.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name of the pool., type: str, required: true}
+      pg_num: {description: Placement groups., type: int, required: true}
+      size: {description: Copies., type: int, required: true}
+      application: {description: Who uses it., type: str, default: rbd}
+  clients:
+    description: Clients and what they may do.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Name without C(client.)., type: str, required: true}
+      caps: {description: Capabilities by daemon type., type: dict, required: true}
+  timeout: {description: Seconds to wait for a quorum., type: int, default: 90}
+attributes:
+  check_mode: {support: full, description: Says what would change.}
+"""
+
+EXAMPLES = r"""
+- name: Set the cluster up
+  scs.rack.ceph_cluster:
+    fsid: 11111111-2222-4333-8444-555555555555
+    mon: node1
+    managers: [node1, node2]
+    disks: [{host: node1, name: osd0}]
+    pools: [{name: images, pg_num: 8, size: 3}]
+    clients: [{name: glance, caps: {mon: profile rbd, osd: profile rbd pool=images}}]
+  no_log: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was done (in check mode would be done).
+  type: list
+  elements: str
+  returned: always
+managers: {description: Keys of the managers by name., type: dict, returned: always}
+osds:
+  description: By host, a list of C(id), C(uuid), C(key), C(disk) and C(fresh) (never ran before, may be formatted).
+  type: dict
+  returned: always
+clients: {description: Texts of the clients' keyrings by name., type: dict, returned: always}
+"""
+
+import json
+import uuid
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scs.rack.plugins.module_utils.ceph import DATA, CephError, Cluster, keyring, new_key
+
+Command = dict[str, Any]
+MANAGER_CAPS = {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"}
+
+
+def caps_list(caps: dict[str, str]) -> list[str]:
+    """Capabilities as the monitors' commands take them."""
+    return [part for pair in sorted(caps.items()) for part in pair]
+
+
+def disk_uuid(fsid: str, host: str, disk: str) -> str:
+    """UUID of the OSD on a disk (RFC 9562, version 5)."""
+    return str(uuid.uuid5(uuid.UUID(fsid), f"{host}/{disk}"))
+
+
+class Setup:
+    """What differs from what is stated, as commands that mend it."""
+
+    def __init__(self, cluster: Cluster, params: dict[str, Any], *, check: bool) -> None:
+        self.cluster = cluster
+        self.params = params
+        self.check = check
+        self.changes: list[str] = []
+
+    def mend(self, commands: list[tuple[str, Command]]) -> None:
+        """Note the changes and, unless only checking, make them all at once."""
+        self.changes += [summary for summary, _ in commands]
+        if not self.check:
+            self.cluster.ask_all(command for _, command in commands)
+
+    def settings(self) -> list[tuple[str, Command]]:
+        """Settings in the monitors' database that differ."""
+        seen = {(row["section"], row["name"]): row["value"] for row in self.cluster.ask("config dump") or []}
+        return [
+            (f"set {name} of {who}", {"prefix": "config set", "who": who, "name": name, "value": str(value)})
+            for who, settings in self.params["config"].items()
+            for name, value in settings.items()
+            if seen.get((who, name)) != str(value)
+        ]
+
+    def entities(self, keys: dict[str, Command]) -> list[tuple[str, Command]]:
+        """Managers and clients that are missing or have other capabilities."""
+        wanted = {f"mgr.{name}": MANAGER_CAPS for name in self.params["managers"]}
+        wanted |= {f"client.{client['name']}": client["caps"] for client in self.params["clients"]}
+        commands = []
+        for entity, caps in wanted.items():
+            if entity not in keys:
+                command = {"prefix": "auth get-or-create", "entity": entity, "caps": caps_list(caps)}
+                commands.append((f"create {entity}", command))
+            elif keys[entity]["caps"] != caps:
+                command = {"prefix": "auth caps", "entity": entity, "caps": caps_list(caps)}
+                commands.append((f"capabilities of {entity}", command))
+        return commands
+
+    def disks(self, osds: dict[str, Command]) -> list[tuple[str, Command]]:
+        """Disks without a number."""
+        commands = []
+        for disk in self.params["disks"]:
+            identity = disk_uuid(self.params["fsid"], disk["host"], disk["name"])
+            if identity not in osds:
+                secret = json.dumps({"cephx_secret": new_key()}).encode()
+                command = {"prefix": "osd new", "uuid": identity, "inbuf": secret}
+                commands.append((f"new OSD {disk['host']} {disk['name']}", command))
+        return commands
+
+    def pools(self, seen: dict[str, Command]) -> list[tuple[str, Command]]:
+        """Pools that are missing or differ."""
+        commands = []
+        for pool in self.params["pools"]:
+            name, pg_num, size = pool["name"], pool["pg_num"], pool["size"]
+            sure = {"yes_i_really_mean_it": True} if size == 1 else {}
+            if name not in seen:
+                command = {"prefix": "osd pool create", "pool": name, "pg_num": pg_num, "pgp_num": pg_num, "size": size}
+                more = {"pool_type": "replicated", "autoscale_mode": "off", **sure}
+                commands.append((f"create pool {name}", {**command, **more}))
+                continue
+            for variable, stated, current in (("pg_num", pg_num, "pg_num_target"), ("size", size, "size")):
+                if seen[name][current] != stated:
+                    command = {"prefix": "osd pool set", "pool": name, "var": variable, "val": str(stated), **sure}
+                    commands.append((f"{variable} of pool {name}", command))
+        return commands
+
+    def applications(self, seen: dict[str, Command]) -> list[tuple[str, Command]]:
+        """Pools whose user is not noted."""
+        return [
+            (
+                f"application of pool {pool['name']}",
+                {"prefix": "osd pool application enable", "pool": pool["name"], "app": pool["application"]},
+            )
+            for pool in self.params["pools"]
+            if pool["application"] not in seen.get(pool["name"], {}).get("application_metadata", {})
+        ]
+
+    def osd_map(self) -> Command:
+        """The OSD map."""
+        answer: Command = self.cluster.ask("osd dump")
+        return answer
+
+    def bring_about(self) -> Command:
+        """Mend all that differs; returns keys and numbers."""
+        before = self.osd_map()
+        pools = {pool["pool_name"]: pool for pool in before["pools"]}
+        osds = {osd["uuid"]: osd for osd in before["osds"]}
+        commands = self.settings() + self.entities(self.cluster.keys()) + self.disks(osds) + self.pools(pools)
+        self.mend(commands)
+        after = self.osd_map() if commands and not self.check else before
+        self.mend(self.applications({pool["pool_name"]: pool for pool in after["pools"]}))
+        return self.answer(after)
+
+    def answer(self, osd_map: Command) -> Command:
+        """Keys and numbers for the hosts."""
+        keys = self.cluster.keys()
+        osds = {osd["uuid"]: osd for osd in osd_map["osds"]}
+        by_host: dict[str, list[Command]] = {}
+        for disk in self.params["disks"]:
+            identity = disk_uuid(self.params["fsid"], disk["host"], disk["name"])
+            osd = osds.get(identity)
+            if osd is None:
+                continue
+            number = osd["osd"]
+            key = keys.get(f"osd.{number}", {}).get("key", "")
+            # a number that no daemon has used yet, or whose disk was given up
+            fresh = bool({"new", "destroyed"} & set(osd["state"]))
+            entry = {"id": number, "uuid": identity, "key": key, "disk": disk["name"], "fresh": fresh}
+            by_host.setdefault(disk["host"], []).append(entry)
+        names = [client["name"] for client in self.params["clients"] if f"client.{client['name']}" in keys]
+        return {
+            "managers": {name: keys[f"mgr.{name}"]["key"] for name in self.params["managers"] if f"mgr.{name}" in keys},
+            "osds": by_host,
+            "clients": {name: keyring(f"client.{name}", keys[f"client.{name}"]["key"]) for name in names},
+        }
+
+
+def main() -> None:
+    """Entry point."""
+    text = {"type": "str", "required": True}
+    module = AnsibleModule(
+        argument_spec={
+            "fsid": text,
+            "mon": text,
+            "config": {"type": "dict", "default": {}},
+            "managers": {"type": "list", "elements": "str", "default": []},
+            "disks": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"host": text, "name": text},
+            },
+            "pools": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": text,
+                    "pg_num": {"type": "int", "required": True},
+                    "size": {"type": "int", "required": True},
+                    "application": {"type": "str", "default": "rbd"},
+                },
+            },
+            "clients": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"name": text, "caps": {"type": "dict", "required": True}},
+            },
+            "timeout": {"type": "int", "default": 90},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    if module.check_mode and not (DATA / f"mon/ceph-{params['mon']}/done").exists():
+        module.exit_json(changed=True, changes=["set up a new cluster"], managers={}, osds={}, clients={})
+    try:
+        with Cluster(params["timeout"]) as cluster:
+            setup = Setup(cluster, params, check=module.check_mode)
+            answer = setup.bring_about()
+    except CephError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(setup.changes), changes=setup.changes, **answer)
+
+
+if __name__ == "__main__":
+    main()
