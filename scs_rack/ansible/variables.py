@@ -47,13 +47,5 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         warnings.append(f"variable `secrets` is not defined: {error.message} ({error.hint})")
     if secrets:
         shared["secrets"] = secrets
-    content["all"]["vars"] = shared
-    _share(content, "rack")
+    content["all"]["vars"] |= shared
     return content, warnings
-
-
-def _share(content: dict[str, Any], name: str) -> None:
-    """Give a variable that is the same on all hosts to the group `all`."""
-    hostvars = content["_meta"]["hostvars"]
-    for variables in hostvars.values():
-        content["all"]["vars"][name] = variables.pop(name)

@@ -3,18 +3,18 @@
 import uuid
 
 from scs_rack.design import addresses
-from scs_rack.design.ports import ports_of
-from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, SwitchDesign
+from scs_rack.design.ports import all_ports
+from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, PortUse, SwitchDesign
 from scs_rack.model import Rack
+from scs_rack.model.draft import MANAGER
 from scs_rack.model.numbering import default_api, manager_loopback
 
 _NAMESPACE = uuid.UUID("5f0c7f5e-6d0b-5c9b-9f38-5c5ac4000001")
 
 
-def _node(rack: Rack, name: str) -> NodeDesign:
+def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
     server = rack.servers[name]
     model = rack.server_models[server.model]
-    ports = ports_of(rack, name)
     loopback4 = addresses.loopback4(rack, name, server.unit, server.loopback4)
     return NodeDesign(
         name=name,
@@ -40,7 +40,7 @@ def _node(rack: Rack, name: str) -> NodeDesign:
     )
 
 
-def _switch(rack: Rack, name: str) -> SwitchDesign:
+def _switch(rack: Rack, name: str, ports: dict[str, PortUse]) -> SwitchDesign:
     switch = rack.switches[name]
     loopback4 = addresses.loopback4(rack, name, switch.unit, switch.loopback4)
     return SwitchDesign(
@@ -54,7 +54,7 @@ def _switch(rack: Rack, name: str) -> SwitchDesign:
         loopback6=addresses.loopback6(rack, loopback4),
         asn=addresses.asn(rack, name, switch.unit, switch.asn),
         mac=switch.mac or f"02:5c:05:ff:{switch.unit:02x}:00",
-        ports=ports_of(rack, name),
+        ports=ports,
         breakouts=dict(switch.breakouts),
     )
 
@@ -77,19 +77,20 @@ def make_design(rack: Rack) -> Design:
     Raises:
         PoolExhausted: a pool is too small (`scs-rack validate` reports all such faults at once).
     """
-    nodes = {name: _node(rack, name) for name in rack.servers}
+    ports = all_ports(rack)
+    nodes = {name: _node(rack, name, ports.get(name, {})) for name in rack.servers}
     vip4 = rack.cloud.api_address4 or default_api(rack.pools.loopback4)
     manager4 = manager_loopback(rack.pools.loopback4)
     return Design(
         rack=rack,
         nodes=nodes,
-        switches={name: _switch(rack, name) for name in rack.switches},
+        switches={name: _switch(rack, name, ports.get(name, {})) for name in rack.switches},
         manager=ManagerDesign(
             mgmt=addresses.manager(rack),
             loopback4=manager4,
             loopback6=addresses.loopback6(rack, manager4),
             asn=rack.pools.asn[1],
-            ports=ports_of(rack, "manager"),
+            ports=ports.get(MANAGER, {}),
         ),
         api=Api(vip4=vip4, vip6=addresses.loopback6(rack, vip4), host=rack.cloud.api_name or str(vip4)),
         fsid=str(uuid.uuid5(_NAMESPACE, rack.name)),

@@ -7,11 +7,22 @@ override single settings as everybody expects.
 
 from typing import Any
 
+from scs_rack.design.addresses import PoolExhausted
 from scs_rack.design.types import Design, NodeDesign
+from scs_rack.model import Network
+from scs_rack.model.network import AddressRange
+from scs_rack.model.numbering import floating
 
 
 def _disk_path(design: Design, disk: str, stated: str | None) -> str:
     return stated or (f"/srv/disks/{disk}" if design.rack.lab else f"/dev/disk/by-id/{disk}")
+
+
+def _allocation(network: Network) -> AddressRange:
+    span = network.allocation or floating(network.prefix)
+    if span is None:
+        raise PoolExhausted(f"{network.prefix} has no floating addresses")
+    return span
 
 
 def rack_vars(design: Design) -> dict[str, Any]:
@@ -45,11 +56,12 @@ def rack_vars(design: Design) -> dict[str, Any]:
                 "vlan": net.vlan,
                 "prefix": str(net.prefix),
                 "gateway": str(net.gateway) if net.gateway else None,
-                "first": str(net.allocation[0] if net.allocation else net.prefix.network_address + 10),
-                "last": str(net.allocation[1] if net.allocation else net.prefix.broadcast_address - 1),
+                "tagged": number > 0,
+                "first": str(_allocation(net)[0]),
+                "last": str(_allocation(net)[1]),
                 "default": net.default,
             }
-            for name, net in external.items()
+            for number, (name, net) in enumerate(external.items())
         },
         "access": rack.access.model_dump(mode="json"),
         "cloud": rack.cloud.model_dump(mode="json"),
@@ -80,23 +92,28 @@ def node_vars(design: Design, node: NodeDesign) -> dict[str, Any]:
 
 
 def inventory(design: Design) -> dict[str, Any]:
-    """The whole inventory in the form that `ansible-inventory --list` prints."""
+    """The whole inventory in the form that `ansible-inventory --list` prints and that inventory scripts print.
+
+    What all hosts share stands once, in the variables of the group `all`.
+    """
     hostvars: dict[str, Any] = {}
-    shared = rack_vars(design)
     for node in design.nodes.values():
         hostvars[node.name] = {
             "ansible_host": str(node.mgmt.ip),
             "ansible_user": design.rack.access.user,
             "ansible_python_interpreter": "/usr/bin/python3",
             "node": node_vars(design, node),
-            "rack": shared,
         }
     for switch in design.switches.values():
-        hostvars[switch.name] = {"ansible_host": str(switch.mgmt.ip), "rack": shared}
+        hostvars[switch.name] = {"ansible_host": str(switch.mgmt.ip)}
     groups: dict[str, Any] = {
         "servers": {"hosts": list(design.in_service)},
         "spares": {"hosts": [name for name, node in design.nodes.items() if not node.in_service]},
         "switches": {"hosts": list(design.switches)},
         **{name: {"hosts": list(hosts)} for name, hosts in design.groups.items()},
     }
-    return {"_meta": {"hostvars": hostvars}, "all": {"children": ["ungrouped", *groups]}, **groups}
+    return {
+        "_meta": {"hostvars": hostvars},
+        "all": {"children": ["ungrouped", *groups], "vars": {"rack": rack_vars(design)}},
+        **groups,
+    }
