@@ -1,0 +1,167 @@
+"""Stage `bmc`: every BMC reached, every server the one that the rack file means, and on what should be on."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+
+from scs_rack import bmc, pki
+from scs_rack.bmc.stream import stream
+from scs_rack.bmc.survey import Survey, differences, survey
+from scs_rack.design import NodeDesign
+from scs_rack.engine.stage import Context
+from scs_rack.errors import Unreachable
+from scs_rack.results import Change, Finding, Result
+
+SSH_PORT = 22
+BOOT_WAIT = {True: 120.0, False: 900.0}
+"""Seconds from power on until a server answers to SSH, for lab nodes and for real servers (long self tests)."""
+GATE_WAIT = 20.0
+"""Seconds that the gate waits for SSH: a server may just be rebooting."""
+
+
+@dataclass(frozen=True)
+class BmcStage:
+    """Reaches BMCs and switches servers on."""
+
+    name: str = "bmc"
+    needs: tuple[str, ...] = ()
+    summary: str = "BMCs reached, servers recognised and switched on"
+
+    def plan(self, ctx: Context) -> Iterator[Change]:
+        """List the servers that are off and should be on.
+
+        Raises:
+            Unreachable: a BMC could not be asked; what the others said was listed before.
+        """
+        failures = []
+        for outcome in stream(lambda: _surveys(ctx)):
+            node = ctx.design.nodes[outcome.target.name]
+            if outcome.error is not None:
+                failures.append(outcome.error.message)
+            elif outcome.value and node.in_service and outcome.value.power is bmc.Power.OFF:
+                yield Change(self.name, node.name, "power on", "power off -> on")
+        if failures:
+            raise Unreachable("; ".join(failures), "`scs-rack bmc show` asks all BMCs again")
+
+    def apply(self, ctx: Context) -> Iterator[Result]:
+        """Look at every BMC, switch on what should be on, and wait until it answers to SSH."""
+        yield from stream(lambda: _apply(ctx))
+
+    def gate(self, ctx: Context) -> Iterable[Finding]:
+        """Ask every BMC again; servers in service are on and answer to SSH."""
+        yield from stream(lambda: _gate(ctx))
+
+
+async def _surveys(ctx: Context) -> AsyncIterator[bmc.Outcome[Survey]]:
+    async with _fleet(ctx) as fleet:
+        async for outcome in fleet.run(_targets(ctx), survey):
+            yield outcome
+
+
+def _fleet(ctx: Context) -> contextlib.AbstractAsyncContextManager[bmc.Fleet]:
+    return bmc.Fleet.open(pki.files(ctx.state_dir).ca)
+
+
+def _targets(ctx: Context) -> list[bmc.Target]:
+    return bmc.targets(ctx.design, ctx.secrets, [name for name in ctx.design.nodes if ctx.selected(name)])
+
+
+async def _apply(ctx: Context) -> AsyncIterator[Result]:
+    to_boot: list[NodeDesign] = []
+    async with _fleet(ctx) as fleet:
+
+        async def work(one: bmc.Bmc) -> list[Result]:
+            return await _bring_up_one(ctx, one, fleet.limits)
+
+        async for outcome in fleet.run(_targets(ctx), work):
+            node = ctx.design.nodes[outcome.target.name]
+            if outcome.error is not None:
+                yield Result(node.name, "ask the BMC", duration=outcome.duration, error=outcome.error.message)
+                continue
+            results = outcome.value or []
+            for result in results:
+                yield result
+            if node.in_service and not any(result.error for result in results):
+                to_boot.append(node)
+    waits = [asyncio.ensure_future(_wait_for_ssh(ctx, node)) for node in to_boot]
+    try:
+        for done in asyncio.as_completed(waits):
+            yield await done
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+async def _bring_up_one(ctx: Context, one: bmc.Bmc, limits: bmc.TimeLimits) -> list[Result]:
+    begin = time.monotonic()
+    node = ctx.design.nodes[one.target.name]
+    seen = await survey(one)
+    findings = (*differences(ctx.design, node, seen), *_spare(node, seen))
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    error = "; ".join(f"{f.where}: {f.type}: {f.expected} expected, {f.seen} seen" for f in wrong) or None
+    looked = Result(node.name, "ask the BMC", findings=findings, duration=time.monotonic() - begin, error=error)
+    if error or not node.in_service or ctx.stop.requested.is_set():
+        return [looked]  # what may be another server is not switched on
+    return [looked, await bmc.act(one, "on", limits)]
+
+
+async def _wait_for_ssh(ctx: Context, node: NodeDesign) -> Result:
+    begin = time.monotonic()
+    limit = BOOT_WAIT[ctx.design.rack.lab is not None]
+    failure = await _ssh(ctx, node, limit)
+    error = f"{node.mgmt.ip} port {SSH_PORT}: {failure} ({limit:.0f} s after power on)" if failure else None
+    return Result(node.name, "answer to SSH", duration=time.monotonic() - begin, error=error)
+
+
+async def _ssh(ctx: Context, node: NodeDesign, limit: float) -> str:
+    """Wait for an SSH server's greeting; returns why there was none, "" when there was."""
+    deadline = time.monotonic() + limit
+    while True:
+        try:
+            failure = await _greeting(str(node.mgmt.ip))
+        except (OSError, TimeoutError) as error:
+            failure = getattr(error, "strerror", None) or "no answer"
+        if not failure or time.monotonic() > deadline or ctx.stop.requested.is_set():
+            return failure
+        await asyncio.sleep(0.5)
+
+
+async def _greeting(address: str) -> str:
+    async with asyncio.timeout(5.0):
+        reader, writer = await asyncio.open_connection(address, SSH_PORT)
+        try:
+            line = await reader.readline()
+        finally:
+            writer.close()
+    return "" if line.startswith(b"SSH-") else "what answers is no SSH server"
+
+
+def _spare(node: NodeDesign, seen: Survey) -> list[Finding]:
+    if node.in_service or seen.power is bmc.Power.OFF:
+        return []
+    hint = f"`scs-rack power soft --limit {node.name}` shuts it down; `up` never switches a server off"
+    return [Finding("spare-is-on", "warning", node.name, "power off, since it is a spare", "power on", hint)]
+
+
+async def _gate(ctx: Context) -> AsyncIterator[Finding]:
+    running: list[NodeDesign] = []
+    async for outcome in _surveys(ctx):
+        node = ctx.design.nodes[outcome.target.name]
+        if outcome.error is not None or outcome.value is None:
+            error = outcome.error or bmc.BmcError("no answer")
+            yield Finding("bmc-unreachable", "error", node.name, "a BMC that answers", error.message, error.hint)
+            continue
+        for finding in (*differences(ctx.design, node, outcome.value), *_spare(node, outcome.value)):
+            yield finding
+        if node.in_service and outcome.value.power is bmc.Power.OFF:
+            hint = "`scs-rack up` switches it on"
+            yield Finding("server-is-off", "error", node.name, "power on", "power off", hint)
+        elif node.in_service:
+            running.append(node)
+    failures = await asyncio.gather(*(_ssh(ctx, node, GATE_WAIT) for node in running))
+    for node, failure in zip(running, failures, strict=True):
+        if failure:
+            expected = f"SSH on {node.mgmt.ip}"
+            yield Finding("ssh-unreachable", "error", node.name, expected, failure, "see the server's console")
