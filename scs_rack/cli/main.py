@@ -7,7 +7,19 @@ import sys
 from scs_rack import __version__
 from scs_rack.errors import ScsRackError
 
-NOUNS: tuple[str, ...] = ("validate", "lab", "image", "secrets")
+NOUNS: tuple[str, ...] = (
+    "validate",
+    "plan",
+    "up",
+    "status",
+    "check",
+    "report",
+    "lab",
+    "image",
+    "secrets",
+    "power",
+    "bmc",
+)
 """Modules of this package that register commands, in the order of the help."""
 
 

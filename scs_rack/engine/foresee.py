@@ -70,7 +70,7 @@ def foresee(order: Order, said: Callable[[str], None] = lambda _stage: None) -> 
         options=order.options,
         stop=order.stop,
     )
-    found = [(Foreseen("prepare", tuple(changes)),)]
+    found: list[tuple[Foreseen, ...]] = [(Foreseen("prepare", tuple(changes)),)]
     try:
         for layer in partial_layers(order.stages):
             found.append(_layer(layer, ctx, said))

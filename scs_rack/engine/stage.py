@@ -53,11 +53,20 @@ class Context:
 class Stage(Protocol):
     """One capability brought to a set of devices."""
 
-    name: str
-    needs: tuple[str, ...]
-    """Stages whose gate must have passed before."""
-    summary: str
-    """One line for people."""
+    @property
+    def name(self) -> str:
+        """Short lower-case word."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Stages whose gate must have passed before."""
+        ...
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        ...
 
     def plan(self, ctx: Context) -> Iterable[Change]:
         """What `apply` would change; observes devices, changes nothing."""

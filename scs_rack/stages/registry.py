@@ -28,5 +28,5 @@ def stages() -> list[Stage]:
                 raise
     known = {stage.name for stage in found}
     for stage in found:
-        stage.needs = tuple(need for need in stage.needs if need in known)
+        object.__setattr__(stage, "needs", tuple(need for need in stage.needs if need in known))
     return found
