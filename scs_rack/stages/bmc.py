@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from scs_rack import bmc, pki
+from scs_rack.bmc.errors import NoAnswer
 from scs_rack.bmc.stream import stream
 from scs_rack.bmc.survey import Survey, differences, survey
 from scs_rack.design import NodeDesign
 from scs_rack.engine.stage import Context
-from scs_rack.errors import Unreachable
+from scs_rack.errors import StageFailed
 from scs_rack.results import Change, Finding, Result
 
 SSH_PORT = 22
@@ -33,17 +34,19 @@ class BmcStage:
         """List the servers that are off and should be on.
 
         Raises:
-            Unreachable: a BMC could not be asked; what the others said was listed before.
+            StageFailed: a BMC answers, but can't be asked; what the others said was listed before.
         """
         failures = []
         for outcome in stream(lambda: _surveys(ctx)):
             node = ctx.design.nodes[outcome.target.name]
-            if outcome.error is not None:
+            if isinstance(outcome.error, NoAnswer):
+                yield Change(self.name, node.name, "power can't be foreseen (its BMC does not answer yet)")
+            elif outcome.error is not None:
                 failures.append(outcome.error.message)
             elif outcome.value and node.in_service and outcome.value.power is bmc.Power.OFF:
                 yield Change(self.name, node.name, "power on", "power off -> on")
         if failures:
-            raise Unreachable("; ".join(failures), "`scs-rack bmc show` asks all BMCs again")
+            raise StageFailed("; ".join(failures), "`scs-rack bmc show` asks all BMCs again")
 
     def apply(self, ctx: Context) -> Iterator[Result]:
         """Look at every BMC, switch on what should be on, and wait until it answers to SSH."""
@@ -78,7 +81,9 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
         async for outcome in fleet.run(_targets(ctx), work):
             node = ctx.design.nodes[outcome.target.name]
             if outcome.error is not None:
-                yield Result(node.name, "ask the BMC", duration=outcome.duration, error=outcome.error.message)
+                prefix = "unreachable: " if isinstance(outcome.error, NoAnswer) else ""
+                error = f"{prefix}{outcome.error.message}"
+                yield Result(node.name, "ask the BMC", duration=outcome.duration, error=error)
                 continue
             results = outcome.value or []
             for result in results:
@@ -111,7 +116,9 @@ async def _wait_for_ssh(ctx: Context, node: NodeDesign) -> Result:
     begin = time.monotonic()
     limit = BOOT_WAIT[ctx.design.rack.lab is not None]
     failure = await _ssh(ctx, node, limit)
-    error = f"{node.mgmt.ip} port {SSH_PORT}: {failure} ({limit:.0f} s after power on)" if failure else None
+    error = (
+        f"unreachable: {node.mgmt.ip} port {SSH_PORT}: {failure} ({limit:.0f} s after power on)" if failure else None
+    )
     return Result(node.name, "answer to SSH", duration=time.monotonic() - begin, error=error)
 
 
