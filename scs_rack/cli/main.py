@@ -14,6 +14,8 @@ NOUNS: tuple[str, ...] = (
     "status",
     "check",
     "report",
+    "switch",
+    "cable",
     "lab",
     "image",
     "secrets",

@@ -93,6 +93,21 @@ def plan(switch: Switch) -> Plan:
     return Plan(switch.name, running, goal, compare(running, goal))
 
 
+def dry_run(switch: Switch, tables: Tables) -> list[str]:
+    """Let a switch judge a whole CONFIG_DB by the YANG models of its release; changes nothing.
+
+    Returns:
+        What it objects to, one line each.
+
+    Raises:
+        SwitchUnreachable: it does not answer.
+    """
+    file = f"scs-rack-dry-{secrets.token_hex(4)}.json"
+    command = f"umask 077; cat >{file}; sudo config replace -d {file}; code=$?; rm -f {file}; exit $code"
+    reply = switch.run(command, stdin=json.dumps(tables), timeout=REPLACE_TIMEOUT)
+    return [f"{switch.name}: {reply.why}"] if reply.code else []
+
+
 def _arm_command(ident: str, seconds: int) -> str:
     """Shell command that keeps the wanted configuration (from stdin) and a checkpoint, and starts the timer."""
     undo = f"config rollback {ident} || config reload -y -f"

@@ -3,11 +3,26 @@
 None of these faults is found by the models of any release, and SONiC loads them without a word.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 _Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def load_tables(text: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Read the text of a config_db.json.
+
+    Raises:
+        ValueError: it is no JSON, or not table → key → fields.
+    """
+    tables: dict[str, dict[str, dict[str, Any]]] = json.loads(text)
+    if not isinstance(tables, dict) or not all(
+        isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values()) for rows in tables.values()
+    ):
+        raise ValueError("not of the form table, key, fields")
+    return tables
 
 
 def _repeated(values: Mapping[str, list[str]], what: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError
+from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Change, Finding, Result
 from scs_rack.sonic import apply as change
 from scs_rack.sonic import tables
@@ -27,6 +27,11 @@ def _apply(ctx: Context, plans: dict[str, change.Plan]) -> dict[str, ScsRackErro
         change.apply(switch, plans[switch.name], checker(switch))
 
     return on_all([Switch(ctx, name) for name in plans], one)
+
+
+def _why(error: ScsRackError) -> str:
+    """What stands in a result; `unreachable` first where that is why."""
+    return f"unreachable: {error.message}" if isinstance(error, Unreachable) else error.message
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class SwitchesStage:
         plans = [answer for answer in answers.values() if not isinstance(answer, ScsRackError)]
         for name, answer in answers.items():
             if isinstance(answer, ScsRackError):
-                yield self._result(ctx, name, started, error=answer.message)
+                yield self._result(ctx, name, started, error=_why(answer))
             elif not answer.changes:
                 yield self._result(ctx, name, started)
         failed = len(plans) < len(answers)
@@ -68,7 +73,7 @@ class SwitchesStage:
             started = time.monotonic()
             by_name = {one.name: one for one in wave}
             for name, error in _apply(ctx, by_name).items():
-                message = error.message if isinstance(error, ScsRackError) else None
+                message = _why(error) if isinstance(error, ScsRackError) else None
                 failed = failed or message is not None
                 yield self._result(ctx, name, started, diff=by_name[name].diff, error=message)
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import redis
 
+from scs_rack.sonic.checks import load_tables
+
 SOCKET = "/var/run/redis/redis.sock"
 CONFIG_DB = 4
 INITIALIZED = "CONFIG_DB_INITIALIZED"
@@ -95,12 +97,7 @@ def load_file(path: str | Path) -> Tables:
     Raises:
         ValueError: it is no JSON, or not table → key → fields.
     """
-    tables = json.loads(Path(path).read_text(encoding="utf-8"))
-    if not isinstance(tables, dict) or not all(
-        isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values()) for rows in tables.values()
-    ):
-        raise ValueError(f"{path} is not of the form table, key, fields")
-    return tables
+    return load_tables(Path(path).read_text(encoding="utf-8"))
 
 
 def dump(tables: Tables) -> str:

@@ -1,0 +1,168 @@
+"""`scs-rack switch`: configuration of the switches."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from scs_rack.cli.common import Commands, add_command, add_noun, json_option, rack_dir, rack_option
+from scs_rack.design import Design, make_design
+from scs_rack.engine.limit import limited
+from scs_rack.engine.stage import Context
+from scs_rack.errors import ScsRackError, UsageError
+from scs_rack.lab.namespace import enter
+from scs_rack.model.load import load_rack
+from scs_rack.model.portmap import load_portmap, portmap_names, speed_name
+from scs_rack.paths import state_dir
+from scs_rack.results import Finding
+from scs_rack.sonic import apply
+from scs_rack.sonic.checks import check_tables, load_tables
+from scs_rack.sonic.generate import config_db
+from scs_rack.sonic.tables import summary
+from scs_rack.sonic.transport import Switch, on_all, switches
+
+
+def register(commands: Commands) -> None:
+    """Add `switch` and its verbs."""
+    verbs = add_noun(commands, "switch", "switches and their configuration")
+    parser = add_command(
+        verbs,
+        "show",
+        _show,
+        "print the CONFIG_DB that the rack file makes for a switch",
+        ("scs-rack switch show leaf1 -r inventory/lab", "scs-rack switch show leaf1 -r inventory/lab --running"),
+    )
+    rack_option(parser)
+    parser.add_argument("switch", metavar="SWITCH")
+    parser.add_argument("--running", action="store_true", help="what runs on the switch instead")
+    parser = add_command(
+        verbs,
+        "diff",
+        _diff,
+        "show how running switches differ from the rack file; changes nothing",
+        ("scs-rack switch diff -r inventory/lab", "scs-rack switch diff -r inventory/lab --limit leaf1 --json"),
+    )
+    rack_option(parser)
+    parser.add_argument("--limit", metavar="PATTERN", help="only these switches (Ansible's patterns)")
+    json_option(parser)
+    parser = add_command(
+        verbs,
+        "validate",
+        _validate,
+        "check CONFIG_DB files for faults that SONiC loads without a word",
+        (
+            "scs-rack switch validate config_db.json",
+            "scs-rack switch validate out/switches/leaf1/config_db.json -r inventory/lab --on leaf1",
+        ),
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    rack_option(parser)
+    parser.add_argument(
+        "--on", metavar="SWITCH", help="also let this switch judge, by a dry run: it has the YANG models of its release"
+    )
+    json_option(parser)
+    parser = add_command(
+        verbs,
+        "models",
+        _models,
+        "list the switch models that a rack file can name",
+        ("scs-rack switch models", "scs-rack switch models --json"),
+    )
+    json_option(parser)
+
+
+def devices(args: argparse.Namespace) -> Context:
+    """Context to speak with the devices of the rack that was named; enters the lab where there is one."""
+    folder = rack_dir(args)
+    design = make_design(load_rack(folder))
+    limit = limited(design, getattr(args, "limit", None))
+    enter(design)
+    state = state_dir(design.rack.name)
+    return Context(design, folder, state, state, {}, limit=limit)
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """One line a finding, its hint below."""
+    for finding in findings:
+        print(f"{finding.severity}: {finding.where}: expected {finding.expected}, seen {finding.seen}")
+        if finding.hint:
+            print(f"  hint: {finding.hint}")
+
+
+def _known(design: Design, name: str) -> Design:
+    if name not in design.switches:
+        raise UsageError(f"no switch {name}", f"there are {', '.join(design.switches)}")
+    return design
+
+
+def _switch(ctx: Context, name: str) -> Switch:
+    _known(ctx.design, name)
+    return Switch(ctx, name)
+
+
+def _show(args: argparse.Namespace) -> int:
+    if args.running:
+        tables = apply.read(_switch(devices(args), args.switch))
+    else:
+        tables = config_db(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch)
+    print(json.dumps(tables, indent=4, sort_keys=True))
+    return 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    answers = on_all(switches(devices(args)), apply.plan)
+    failed = {name: answer for name, answer in answers.items() if isinstance(answer, ScsRackError)}
+    plans = {name: answer for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
+    if args.json:
+        data = {name: {"changes": [asdict(change) for change in plan.changes]} for name, plan in plans.items()}
+        errors = {name: {"error": error.message} for name, error in failed.items()}
+        print(json.dumps({**data, **errors}, indent=2))
+    else:
+        for name, plan in plans.items():
+            print(f"{name}: {summary(plan.changes) if plan.changes else 'as the rack file wants it'}")
+            for change in plan.changes:
+                print(f"  {change.text}")
+        for name, error in failed.items():
+            print(f"{name}: {error.message}")
+    return max((error.exit_code for error in failed.values()), default=0)
+
+
+def _validate(args: argparse.Namespace) -> int:
+    switch = _switch(devices(args), args.on) if args.on else None
+    report = {}
+    for path in args.files:
+        try:
+            tables = load_tables(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: {error}") from error
+        report[str(path)] = [*check_tables(tables), *(apply.dry_run(switch, tables) if switch else [])]
+    if args.json:
+        print(json.dumps(report, indent=2))
+    else:
+        for name, faults in report.items():
+            print(f"{name}: {f'{len(faults)} faults' if faults else 'no fault found'}")
+            for fault in faults:
+                print(f"  {fault}")
+        if not switch:
+            print("judged by our own rules; `--on SWITCH` lets a switch judge by its YANG models too")
+    return 1 if any(report.values()) else 0
+
+
+def _models(args: argparse.Namespace) -> int:
+    portmaps = [load_portmap(name) for name in portmap_names()]
+    if args.json:
+        print(
+            json.dumps(
+                [
+                    {"model": one.model, "sku": one.sku, "ports": list(one.ports), "units": one.units}
+                    for one in portmaps
+                ],
+                indent=2,
+            )
+        )
+        return 0
+    for one in portmaps:
+        speeds = sorted({port.speed for port in one.ports.values()})
+        print(f"{one.model:<22}{len(one.ports):>4} ports  {'/'.join(map(speed_name, speeds)):<14}{one.summary}")
+    return 0
