@@ -3,22 +3,22 @@
 import asyncio
 import itertools
 import logging
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
-
-import aiohttp
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scs_rack.bmc.errors import BmcError, NonsenseAnswer
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
-from scs_rack.bmc.redfish.driver import logged_in
-from scs_rack.bmc.redfish.transport import Service, http_client, tls_context
 from scs_rack.bmc.types import Bmc, Target, TimeLimits
+
+if TYPE_CHECKING:
+    import ssl
+
+    import aiohttp
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Fleet:
     """
 
     def __init__(
-        self, client: aiohttp.ClientSession, context: ssl.SSLContext, limits: TimeLimits, at_once: int
+        self, client: "aiohttp.ClientSession", context: "ssl.SSLContext", limits: TimeLimits, at_once: int
     ) -> None:
         self.limits = limits
         self._client = client
@@ -64,6 +64,8 @@ class Fleet:
             limits: time limits of each BMC.
             at_once: BMCs in work at the same time.
         """
+        from scs_rack.bmc.redfish.transport import http_client, tls_context
+
         known = limits or TimeLimits()
         async with http_client(known) as client:
             yield cls(client, tls_context(ca_file), known, at_once)
@@ -75,6 +77,9 @@ class Fleet:
             async with IpmiSession(target, self.limits) as session:
                 yield IpmiBmc(target, session)
         else:
+            from scs_rack.bmc.redfish.driver import logged_in
+            from scs_rack.bmc.redfish.transport import Service
+
             async with logged_in(Service(target, self._client, self._context, self.limits)) as bmc:
                 yield bmc
 

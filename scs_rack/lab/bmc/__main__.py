@@ -13,7 +13,6 @@ from scs_rack.lab.bmc.config import load_config
 from scs_rack.lab.bmc.ipmi_server import serve_ipmi
 from scs_rack.lab.bmc.machine import Machine
 from scs_rack.lab.bmc.power import backend_of
-from scs_rack.lab.bmc.redfish_server import serve_redfish
 
 log = logging.getLogger("scs_rack.lab.bmc")
 
@@ -30,6 +29,8 @@ async def _serve(path: Path) -> None:
             server, port = await serve_ipmi(machine, host, 623 if config.port is None else config.port)
             stack.callback(server.close)
         else:
+            from scs_rack.lab.bmc.redfish_server import serve_redfish
+
             port = await stack.enter_async_context(
                 serve_redfish(machine, host, 443 if config.port is None else config.port)
             )
