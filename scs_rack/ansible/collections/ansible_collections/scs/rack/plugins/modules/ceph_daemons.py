@@ -75,7 +75,7 @@ MAGIC = b"bluestore block device"
 
 def folder_of(osd: dict[str, Any]) -> Path:
     """Folder of an OSD."""
-    return DATA / f"osd/ceph-{osd['id']}"
+    return Path(DATA, f"osd/ceph-{osd['id']}")
 
 
 def is_made(osd: dict[str, Any]) -> bool:

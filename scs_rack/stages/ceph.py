@@ -1,0 +1,114 @@
+"""Stage ceph: monitors, managers, OSDs, pools and their clients."""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scs_rack.engine.stage import Context
+from scs_rack.remote import run_one
+from scs_rack.results import Finding
+from scs_rack.stages.ansible_stage import AnsibleStage
+
+PATIENCE = 60.0
+"""Seconds that the cluster has to become healthy."""
+PAUSE = 1.0
+POOL = "volumes"
+"""Pool that the gate writes to."""
+PROBE = Path(__file__).with_name("ceph_probe.py")
+
+
+def expected_osds(ctx: Context) -> int:
+    """Disks of servers in service that are for OSDs (of those that the limit takes in)."""
+    return sum(
+        disk.use == "osd"
+        for name, node in ctx.design.in_service.items()
+        if "storage" in node.roles and ctx.selected(name)
+        for disk in node.disks.values()
+    )
+
+
+def _fault(kind: str, where: str, expected: object, seen: object, hint: str = "") -> Finding:
+    return Finding(kind, "error", where, str(expected), str(seen), hint)
+
+
+def status_findings(status: dict[str, Any], mons: Iterable[str], managers: int, osds: int) -> list[Finding]:
+    """Judge the answer of `ceph status`.
+
+    Args:
+        status: its JSON form.
+        mons: names of the monitors that should be in the quorum.
+        managers: number of managers, one of them active.
+        osds: number of OSDs that should be up and in, at least.
+    """
+    findings = []
+    missing = sorted(set(mons) - set(status["quorum_names"]))
+    if missing:
+        hint = f"on {missing[0]}: journalctl -u ceph-mon@{missing[0]}"
+        quorum = ", ".join(sorted(status["quorum_names"]))
+        findings.append(_fault("mon-out-of-quorum", "ceph", f"{', '.join(sorted(mons))} in the quorum", quorum, hint))
+    manager_map = status["mgrmap"]
+    if not manager_map["available"] or manager_map["num_standbys"] < managers - 1:
+        seen = f"{'one' if manager_map['available'] else 'none'} active, {manager_map['num_standbys']} standing by"
+        findings.append(_fault("mgr-missing", "ceph", f"one active, {managers - 1} standing by", seen))
+    for state in ("up", "in"):
+        count = status["osdmap"][f"num_{state}_osds"]
+        if count < osds:
+            findings.append(_fault(f"osd-not-{state}", "ceph", f"{osds} OSDs {state}", count, "ceph osd tree"))
+    pg_map = status["pgmap"]
+    bad = {row["state_name"]: row["count"] for row in pg_map.get("pgs_by_state", []) if not is_clean(row["state_name"])}
+    if bad or not pg_map["num_pgs"]:
+        seen = ", ".join(f"{count} {state}" for state, count in bad.items()) or "no placement groups"
+        findings.append(_fault("pg-not-clean", "ceph", "all placement groups active and clean", seen, "ceph pg stat"))
+    health = status["health"]
+    if health["status"] != "HEALTH_OK":
+        words = "; ".join(check["summary"]["message"] for check in health["checks"].values()) or "no reason given"
+        seen = f"{health['status']}: {words}"
+        findings.append(_fault("ceph-unhealthy", "ceph", "HEALTH_OK", seen, "ceph health detail"))
+    return findings
+
+
+def is_clean(state: str) -> bool:
+    """True if a placement group's state means that all copies are there; scrubbing does no harm."""
+    parts = set(state.split("+"))
+    return {"active", "clean"} <= parts <= {"active", "clean", "scrubbing", "deep", "snaptrim", "snaptrim_wait"}
+
+
+@dataclass
+class CephStage(AnsibleStage):
+    """Storage."""
+
+    name: str = "ceph"
+    needs: tuple[str, ...] = ("base",)
+    summary: str = "Ceph with pools for images, volumes, guests and backups"
+    playbook: str = "ceph.yml"
+
+    def gate(self, ctx: Context) -> Iterable[Finding]:
+        """Ask the cluster until it is healthy (up to a minute); then write, read and remove data."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            findings = self._look(ctx, "")
+            if not findings:
+                return self._look(ctx, POOL)
+            if time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+                return findings
+
+    def _look(self, ctx: Context, pool: str) -> list[Finding]:
+        """One look at the cluster through the first monitor's host that answers."""
+        mons = ctx.design.groups["ceph_mon"]
+        silent = []
+        for mon in mons:
+            answer = run_one(ctx, mon, ["python3", "-c", PROBE.read_text(encoding="utf-8"), pool], timeout=60)
+            if answer.ok:
+                return self._judge(ctx, json.loads(answer.out), pool)
+            silent.append(_fault("mon-unreachable", mon, "an answer of the monitor's host", answer.why))
+        return silent
+
+    def _judge(self, ctx: Context, said: dict[str, Any], pool: str) -> list[Finding]:
+        if said["error"]:
+            what = f"1 MiB written to and read from pool {pool}" if said["status"] else "an answer of the monitors"
+            return [_fault("ceph-failed", "ceph", what, said["error"])]
+        groups = ctx.design.groups
+        return status_findings(said["status"], groups["ceph_mon"], len(groups["ceph_mgr"]), expected_osds(ctx))
