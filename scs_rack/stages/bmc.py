@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from scs_rack import bmc, pki
+from scs_rack.bmc.bring_up import bring_up, judge
 from scs_rack.bmc.errors import NoAnswer
 from scs_rack.bmc.stream import stream
-from scs_rack.bmc.survey import Survey, differences, survey
+from scs_rack.bmc.survey import Survey, survey
 from scs_rack.design import NodeDesign
 from scs_rack.engine.stage import Context
 from scs_rack.errors import StageFailed
@@ -76,7 +77,7 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
     async with _fleet(ctx) as fleet:
 
         async def work(one: bmc.Bmc) -> list[Result]:
-            return await _bring_up_one(ctx, one, fleet.limits)
+            return await bring_up(ctx.design, one, fleet.limits)
 
         async for outcome in fleet.run(_targets(ctx), work):
             node = ctx.design.nodes[outcome.target.name]
@@ -90,6 +91,8 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
                 yield result
             if node.in_service and not any(result.error for result in results):
                 to_boot.append(node)
+            if ctx.stop.requested.is_set():
+                return
     waits = [asyncio.ensure_future(_wait_for_ssh(ctx, node)) for node in to_boot]
     try:
         for done in asyncio.as_completed(waits):
@@ -97,19 +100,6 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _bring_up_one(ctx: Context, one: bmc.Bmc, limits: bmc.TimeLimits) -> list[Result]:
-    begin = time.monotonic()
-    node = ctx.design.nodes[one.target.name]
-    seen = await survey(one)
-    findings = (*differences(ctx.design, node, seen), *_spare(node, seen))
-    wrong = [finding for finding in findings if finding.severity == "error"]
-    error = "; ".join(f"{f.where}: {f.type}: {f.expected} expected, {f.seen} seen" for f in wrong) or None
-    looked = Result(node.name, "ask the BMC", findings=findings, duration=time.monotonic() - begin, error=error)
-    if error or not node.in_service or ctx.stop.requested.is_set():
-        return [looked]  # what may be another server is not switched on
-    return [looked, await bmc.act(one, "on", limits)]
 
 
 async def _wait_for_ssh(ctx: Context, node: NodeDesign) -> Result:
@@ -145,13 +135,6 @@ async def _greeting(address: str) -> str:
     return "" if line.startswith(b"SSH-") else "what answers is no SSH server"
 
 
-def _spare(node: NodeDesign, seen: Survey) -> list[Finding]:
-    if node.in_service or seen.power is bmc.Power.OFF:
-        return []
-    hint = f"`scs-rack power soft --limit {node.name}` shuts it down; `up` never switches a server off"
-    return [Finding("spare-is-on", "warning", node.name, "power off, since it is a spare", "power on", hint)]
-
-
 async def _gate(ctx: Context) -> AsyncIterator[Finding]:
     running: list[NodeDesign] = []
     async for outcome in _surveys(ctx):
@@ -160,7 +143,7 @@ async def _gate(ctx: Context) -> AsyncIterator[Finding]:
             error = outcome.error or bmc.BmcError("no answer")
             yield Finding("bmc-unreachable", "error", node.name, "a BMC that answers", error.message, error.hint)
             continue
-        for finding in (*differences(ctx.design, node, outcome.value), *_spare(node, outcome.value)):
+        for finding in judge(ctx.design, node, outcome.value):
             yield finding
         if node.in_service and outcome.value.power is bmc.Power.OFF:
             hint = "`scs-rack up` switches it on"
