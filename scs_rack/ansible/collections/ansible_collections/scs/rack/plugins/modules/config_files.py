@@ -85,7 +85,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 Owner = tuple[int, int] | None
 """uid and gid; None when one of them does not exist (yet)."""
@@ -210,7 +210,7 @@ def main() -> None:
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
     }
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "files": {
                 "type": "list",
@@ -241,7 +241,6 @@ def main() -> None:
             },
         },
         supports_check_mode=True,
-        no_log=True,  # contents must not reach the host's syslog
     )
     writer = Writer(check=module.check_mode)
     try:
@@ -250,9 +249,9 @@ def main() -> None:
         for entry in module.params["files"]:
             writer.file(entry)
     except (Refused, OSError, ValueError) as error:
-        module.fail_json(msg=str(error), changed_files=writer.changed, invocation={})
+        module.fail_json(msg=str(error), changed_files=writer.changed)
     diff = {"diff": writer.diffs} if module._diff else {}  # noqa: SLF001 - Ansible has no public name for it
-    module.exit_json(changed=bool(writer.changed), changed_files=writer.changed, invocation={}, **diff)
+    module.exit_json(changed=bool(writer.changed), changed_files=writer.changed, **diff)
 
 
 if __name__ == "__main__":

@@ -66,9 +66,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scs.rack.plugins.module_utils import mariadb
 from ansible_collections.scs.rack.plugins.module_utils.commands import Job, failures, run_jobs
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 Note = dict[str, Any]
 
@@ -130,7 +130,7 @@ def to_job(schema: dict[str, Any]) -> Job:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "schemas": {
                 "type": "list",
@@ -150,7 +150,6 @@ def main() -> None:
             "notes": {"type": "path", "default": "/var/lib/scs-rack/db"},
         },
         supports_check_mode=True,
-        no_log=True,  # environments may hold secrets
     )
     schemas, socket, folder = module.params["schemas"], module.params["socket"], Path(module.params["notes"])
     try:
@@ -158,13 +157,13 @@ def main() -> None:
         due = [s for s in schemas if read_note(folder / f"{s['name']}.json") != before[s["name"]]]
         names = [schema["name"] for schema in due]
         if module.check_mode or not due:
-            module.exit_json(changed=bool(due), synced=names, invocation={})
+            module.exit_json(changed=bool(due), synced=names)
         outcomes = run_jobs([to_job(schema) for schema in due])
         after = observe(due, socket)
     except mariadb.Unusable as error:
         if module.check_mode:
-            module.exit_json(changed=True, synced=[s["name"] for s in schemas], invocation={}, note=str(error))
-        module.fail_json(msg=str(error), invocation={})
+            module.exit_json(changed=True, synced=[s["name"] for s in schemas], note=str(error))
+        module.fail_json(msg=str(error))
     seconds = {outcome.name: outcome.seconds for outcome in outcomes}
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     errors = [failures(outcomes)] if failures(outcomes) else []
@@ -177,8 +176,8 @@ def main() -> None:
         else:
             (folder / f"{outcome.name}.json").write_text(json.dumps(after[outcome.name], indent=1) + "\n")
     if errors:
-        module.fail_json(msg="\n".join(errors), synced=names, seconds=seconds, invocation={})
-    module.exit_json(changed=True, synced=names, seconds=seconds, invocation={})
+        module.fail_json(msg="\n".join(errors), synced=names, seconds=seconds)
+    module.exit_json(changed=True, synced=names, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -84,9 +84,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scs.rack.plugins.module_utils.commands import Job, run_job
 from ansible_collections.scs.rack.plugins.module_utils.identity import Keystone, Login, Refused, Silent
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 Entry = dict[str, Any]
 NEW = "(new)"
@@ -274,7 +274,7 @@ def main() -> None:
     names = {"type": "list", "elements": "str", "default": []}
     secret = {"type": "str", "required": True, "no_log": True}
     entries = {"type": "list", "elements": "dict", "default": []}
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "auth_url": name,
             "ca_file": {"type": "path"},

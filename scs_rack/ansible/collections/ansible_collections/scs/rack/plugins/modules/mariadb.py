@@ -54,8 +54,8 @@ changes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scs.rack.plugins.module_utils import mariadb
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 Statement = tuple[str, tuple[Any, ...]]
 
@@ -123,7 +123,7 @@ class Server:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "databases": {"type": "list", "elements": "str", "default": []},
             "users": {

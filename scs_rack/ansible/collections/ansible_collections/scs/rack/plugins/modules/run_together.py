@@ -59,8 +59,8 @@ seconds:
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scs.rack.plugins.module_utils.commands import Job, failures, run_job, run_jobs
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 
 def to_job(entry: dict[str, Any]) -> Job:
@@ -88,7 +88,7 @@ def is_done(entry: dict[str, Any]) -> bool:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "commands": {
                 "type": "list",
@@ -112,18 +112,17 @@ def main() -> None:
             "at_once": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
-        no_log=True,  # standard input and environment must not reach the host's syslog
     )
     due = [entry for entry in module.params["commands"] if not is_done(entry)]
     ran = [entry["name"] for entry in due]
     if module.check_mode or not due:
-        module.exit_json(changed=bool(due), ran=ran, invocation={})
+        module.exit_json(changed=bool(due), ran=ran)
     outcomes = run_jobs([to_job(entry) for entry in due], module.params["at_once"])
     seconds = {outcome.name: outcome.seconds for outcome in outcomes}
     error = failures(outcomes)
     if error:
-        module.fail_json(msg=error, ran=ran, seconds=seconds, invocation={})
-    module.exit_json(changed=True, ran=ran, seconds=seconds, invocation={})
+        module.fail_json(msg=error, ran=ran, seconds=seconds)
+    module.exit_json(changed=True, ran=ran, seconds=seconds)
 
 
 if __name__ == "__main__":

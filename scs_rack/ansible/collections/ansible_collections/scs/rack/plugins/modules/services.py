@@ -74,7 +74,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.scs.rack.plugins.module_utils.quiet import QuietModule
 
 PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,NRestarts,"
@@ -294,7 +294,7 @@ def observe(entries: list[dict[str, Any]], *, may_reload: bool, always: bool) ->
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "units": {
                 "type": "list",
