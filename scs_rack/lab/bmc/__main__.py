@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import signal
 import sys
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from scs_rack.errors import ScsRackError
 from scs_rack.lab.bmc.config import load_config
-from scs_rack.lab.bmc.ipmi_server import serve_ipmi
 from scs_rack.lab.bmc.machine import Machine
 from scs_rack.lab.bmc.power import backend_of
+from scs_rack.lab.bmc.serve import serve
 
 log = logging.getLogger("scs_rack.lab.bmc")
 
@@ -20,22 +19,12 @@ log = logging.getLogger("scs_rack.lab.bmc")
 async def _serve(path: Path) -> None:
     config = load_config(path)
     machine = Machine(config, backend_of(config), path)
-    host = str(config.address)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with contextlib.AsyncExitStack() as stack:
-        if config.protocol == "ipmi":
-            server, port = await serve_ipmi(machine, host, 623 if config.port is None else config.port)
-            stack.callback(server.close)
-        else:
-            from scs_rack.lab.bmc.redfish_server import serve_redfish
-
-            port = await stack.enter_async_context(
-                serve_redfish(machine, host, 443 if config.port is None else config.port)
-            )
-        log.info("BMC of %s: %s on %s port %d", config.server, config.protocol, host, port)
-        print(f"ready {config.protocol} {host} {port}", flush=True)
+    async with serve(machine) as port:
+        log.info("BMC of %s: %s on %s port %d", config.server, config.protocol, config.address, port)
+        print(f"ready {config.protocol} {config.address} {port}", flush=True)
         await stop.wait()
 
 
@@ -43,10 +32,10 @@ def main() -> int:
     """Entry; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m scs_rack.lab.bmc", description="Run one virtual BMC.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
+    path = parser.parse_args().config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     try:
-        asyncio.run(_serve(parser.parse_args().config))
+        asyncio.run(_serve(path))
     except ScsRackError as error:
         log.error("%s", error.message)  # noqa: TRY400 (a trace would say less)
         return error.exit_code
