@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 from scs_rack.design import Design, NodeDesign, PortUse, SwitchDesign
-from scs_rack.model.portmap import Port, load_portmap
+from scs_rack.model.portmap import Port, default_fec, load_portmap
 from scs_rack.sonic.frr import frr_conf
 
 Row = dict[str, Any]
@@ -69,15 +69,18 @@ def _metadata(switch: SwitchDesign) -> Row:
     return row
 
 
-def _speed(port: Port, use: PortUse | None) -> int:
-    """Speed of a port: what the other end can do, where the port can do that too."""
-    if use and use.speed in port.speeds:
-        return use.speed
-    return port.speed
+def port_speed(design: Design, switch: SwitchDesign, port: Port) -> int:
+    """Speed of a port in Mb/s: the highest that both ends can do, where the other end is known; else its usual one."""
+    use = switch.ports.get(port.name)
+    if use is None:
+        return port.speed
+    if use.peer in design.switches:
+        far = switch_ports(design.switches[use.peer]).get(use.peer_port)
+        return max(set(port.speeds) & set(far.speeds), default=port.speed) if far else port.speed
+    return use.speed if use.speed in port.speeds else port.speed
 
 
-def _port(port: Port, use: PortUse | None) -> Row:
-    speed = _speed(port, use)
+def _port(port: Port, use: PortUse | None, speed: int) -> Row:
     row: dict[str, Any] = {
         "lanes": ",".join(str(lane) for lane in port.lanes),
         "alias": port.alias,
@@ -88,8 +91,8 @@ def _port(port: Port, use: PortUse | None) -> Row:
         "admin_status": "up" if use else "down",
         "description": f"{use.peer}:{use.peer_port}" if use else "unused",
     }
-    if speed == port.speed and port.fec != "none":
-        row["fec"] = port.fec
+    if default_fec(speed) != "none":
+        row["fec"] = default_fec(speed)
     if port.subport:
         row["subport"] = port.subport
     return _strings(row)
@@ -100,8 +103,13 @@ def switch_ports(switch: SwitchDesign) -> dict[str, Port]:
     return load_portmap(switch.model).with_breakouts(switch.breakouts)
 
 
-def _ports(switch: SwitchDesign) -> Tables:
-    return {"PORT": {name: _port(port, switch.ports.get(name)) for name, port in switch_ports(switch).items()}}
+def _ports(design: Design, switch: SwitchDesign) -> Tables:
+    ports = switch_ports(switch)
+    return {
+        "PORT": {
+            name: _port(port, switch.ports.get(name), port_speed(design, switch, port)) for name, port in ports.items()
+        }
+    }
 
 
 def _neighbours(design: Design, switch: SwitchDesign) -> Tables:
@@ -250,7 +258,7 @@ def _routing(design: Design, switch: SwitchDesign) -> Tables:
 
 def _all_tables(design: Design, name: str) -> Tables:
     switch = design.switches[name]
-    tables: Tables = {"DEVICE_METADATA": {"localhost": _metadata(switch)}, **_ports(switch)}
+    tables: Tables = {"DEVICE_METADATA": {"localhost": _metadata(switch)}, **_ports(design, switch)}
     tables |= _vlans(switch)
     tables |= _management(design, switch)
     tables |= _neighbours(design, switch)
@@ -294,7 +302,7 @@ def day0(design: Design, switch_name: str) -> Tables:
     tables: Tables = {
         "DEVICE_METADATA": {"localhost": metadata},
         "VERSIONS": {"DATABASE": {"VERSION": f"version_{switch.release}_01"}},
-        **_ports(switch),
+        **_ports(design, switch),
         **_management(design, switch),
     }
     if switch.role == "oob":
