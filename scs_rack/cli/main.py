@@ -8,7 +8,10 @@ from scs_rack import __version__
 from scs_rack.errors import ScsRackError
 
 NOUNS: tuple[str, ...] = (
+    "init",
+    "schema",
     "validate",
+    "render",
     "plan",
     "up",
     "status",
@@ -25,8 +28,8 @@ NOUNS: tuple[str, ...] = (
 """Modules of this package that register commands, in the order of the help."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line."""
+def parser(argv: list[str] | None = None) -> argparse.ArgumentParser:
+    """Build the parser of the whole command line, or only of the command that the arguments name: that is quicker."""
     top = argparse.ArgumentParser(
         prog="scs-rack",
         description="From a cabled rack to a proven Sovereign Cloud.",
@@ -35,14 +38,16 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"scs-rack {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for noun in NOUNS:
+    named = [word for word in argv or () if not word.startswith("-")][:1]
+    for noun in named if named and named[0] in NOUNS else NOUNS:
         importlib.import_module(f"scs_rack.cli.{noun}").register(commands)
     return top
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns the exit code (see `scs_rack.errors`)."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser(words).parse_args(words)
     try:
         code: int = args.handler(args)
     except ScsRackError as error:

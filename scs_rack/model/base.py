@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 
 class Strict(BaseModel):
@@ -47,26 +47,49 @@ def _name(value: str) -> str:
     return value
 
 
-Mac = Annotated[str, BeforeValidator(_mac)]
+def text_schema(description: str, pattern: str | None = None) -> WithJsonSchema:
+    """JSON Schema of a value that is written as text, for editors."""
+    schema = {"type": "string", "description": description}
+    return WithJsonSchema(schema | ({"pattern": pattern} if pattern else {}))
+
+
+Mac = Annotated[str, BeforeValidator(_mac), text_schema("Ethernet address", r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$")]
 """An Ethernet address, lower case with colons (IEEE 802 canonical order)."""
 
-Speed = Annotated[int, BeforeValidator(parse_speed)]
+Speed = Annotated[
+    int,
+    BeforeValidator(parse_speed),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^[1-9][0-9]*\\s*[MGmg]?$"}],
+            "description": "Speed of a port, e.g. 25G or 1000M; a plain number means Mb/s.",
+        }
+    ),
+]
 """A link speed in Mb/s; the rack file may say 25G or 1000M."""
 
-HostName = Annotated[str, AfterValidator(_name)]
+HostName = Annotated[
+    str, AfterValidator(_name), text_schema("Name of a device or rack", r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+]
 """A name of a device, usable as host name (RFC 1123, section 2.1)."""
 
-Vlan = Annotated[int, Field(ge=2, le=4094)]
+Vlan = Annotated[int, Field(ge=2, le=4094, description="VLAN id (IEEE 802.1Q)")]
 """An IEEE 802.1Q VLAN id."""
 
-Watt = Annotated[int, Field(gt=0)]
+Watt = Annotated[int, Field(gt=0, description="Power in watts")]
 """Electrical power in watts."""
 
-IPv4Net = Annotated[ipaddress.IPv4Network, BeforeValidator(_prefix)]
+IPv4Net = Annotated[
+    ipaddress.IPv4Network, BeforeValidator(_prefix), text_schema("IPv4 prefix, e.g. 10.0.0.0/24", r"^[0-9.]+/[0-9]+$")
+]
 """An IPv4 prefix in CIDR notation (RFC 4632)."""
 
-IPv6Net = Annotated[ipaddress.IPv6Network, BeforeValidator(_prefix)]
+IPv6Net = Annotated[
+    ipaddress.IPv6Network,
+    BeforeValidator(_prefix),
+    text_schema("IPv6 prefix, e.g. fd00::/64", r"^[0-9A-Fa-f:.]+/[0-9]+$"),
+]
 """An IPv6 prefix (RFC 4291, section 2.3)."""
 
-Asn = Annotated[int, Field(ge=1, le=4294967294)]
+Asn = Annotated[int, Field(ge=1, le=4294967294, description="Autonomous system number")]
 """An autonomous system number (RFC 6793; RFC 7300 reserves the last one)."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from scs_rack.model.base import IPv4Net, IPv6Net, Strict, Vlan
+from scs_rack.model.base import IPv4Net, IPv6Net, Strict, Vlan, text_schema
 
 
 def _span(value: object) -> tuple[str, str]:
@@ -40,10 +40,18 @@ def _number_range(value: object) -> tuple[int, int]:
     return first, last
 
 
-AddressRange = Annotated[tuple[ipaddress.IPv4Address, ipaddress.IPv4Address], BeforeValidator(_address_range)]
+AddressRange = Annotated[
+    tuple[ipaddress.IPv4Address, ipaddress.IPv4Address],
+    BeforeValidator(_address_range),
+    text_schema("First and last address, e.g. 10.0.0.100-10.0.0.199", r"^[0-9.]+ *- *[0-9.]+$"),
+]
 """First and last address of a range, both included."""
 
-NumberRange = Annotated[tuple[int, int], BeforeValidator(_number_range)]
+NumberRange = Annotated[
+    tuple[int, int],
+    BeforeValidator(_number_range),
+    text_schema("First and last number, e.g. 4200000001-4200000999", r"^[0-9]+ *- *[0-9]+$"),
+]
 """First and last number of a range, both included."""
 
 

@@ -16,5 +16,6 @@ class Power(Strict):
     """All feeds of the rack, and what they may deliver together."""
 
     feeds: dict[str, Feed]
+    """Power feeds by name. Each must carry the rack when another one is lost."""
     budget_w: Watt | None = None
     """Limit for the whole rack in watts; none when not stated."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from scs_rack.model.base import HostName, Strict
+from scs_rack.model.base import HostName, Strict, text_schema
 from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
 from scs_rack.model.network import Network, Pools
 from scs_rack.model.power import Power
@@ -17,7 +17,9 @@ class End(Strict):
     """One end of a cable."""
 
     device: str
+    """A server, a switch, or `manager`."""
     port: str
+    """A NIC, a switch's port, `bmc`, or `eth0` for a switch's own management port."""
 
     def __str__(self) -> str:
         return f"{self.device}:{self.port}"
@@ -32,7 +34,10 @@ def _end(value: object) -> object:
     return value
 
 
-Cable = tuple[Annotated[End, BeforeValidator(_end)], Annotated[End, BeforeValidator(_end)]]
+CableEnd = Annotated[
+    End, BeforeValidator(_end), text_schema("End of a cable: DEVICE:PORT, e.g. node1:eth0", r"^[^:]+:[^:]+$")
+]
+Cable = tuple[CableEnd, CableEnd]
 """A cable: its two ends."""
 
 
@@ -40,6 +45,7 @@ class Manager(Strict):
     """The machine that scs-rack runs on."""
 
     nics: dict[str, Literal["mgmt", "uplink", "external"]]
+    """Use of each of its network ports."""
 
 
 class LabOptions(Strict):
@@ -66,6 +72,7 @@ class User(Strict):
     """An operator who may log in to the servers."""
 
     name: Annotated[str, AfterValidator(_login)]
+    """Login name."""
     keys: list[Annotated[str, AfterValidator(_ssh_key)]] = Field(min_length=1)
     """Public SSH keys, one line each."""
 
@@ -76,31 +83,48 @@ class AccessOptions(Strict):
     user: str = "root"
     """Account that scs-rack logs in with, by its own SSH key."""
     users: list[User] = Field(default_factory=list)
+    """Operators that get an account with sudo on each server."""
 
 
 class Rack(Strict):
     """All that the operator states."""
 
     name: HostName
+    """Name of the rack; state and secrets are kept under it."""
     description: str = ""
+    """One line for people."""
     region: str = "RegionOne"
+    """Name of the cloud's region."""
     domain: str = "rack.internal"
     """DNS domain of the devices."""
     height: int = Field(default=42, ge=1, le=60)
     """Rack units."""
     lab: LabOptions | None = None
+    """Stated for virtual racks only."""
     pools: Pools
+    """Where addresses and numbers come from that no device states itself."""
     networks: dict[str, Network]
+    """The out-of-band network and the external networks, by name."""
     power: Power
+    """Feeds and budgets."""
     server_models: dict[str, ServerModel]
+    """What servers of one model have in common, by the model's name."""
     switches: dict[HostName, Switch]
+    """Switches by name."""
     manager: Manager
+    """The machine that scs-rack runs on."""
     servers: dict[HostName, Server]
+    """Servers by name."""
     cables: list[Cable]
+    """Every cable, both ends, e.g. `[node1:up0, leaf1:Ethernet0]`."""
     access: AccessOptions = AccessOptions()
+    """How servers are reached, and by whom."""
     cloud: CloudOptions = CloudOptions()
+    """The OpenStack cloud."""
     conformance: ConformanceOptions = ConformanceOptions()
+    """The official SCS suite."""
     image: ImageOptions = ImageOptions()
+    """The node image."""
 
     def protocol(self, server: str) -> Literal["redfish", "ipmi"]:
         """Protocol of a server's BMC: what it states, else its model's."""

@@ -15,6 +15,7 @@ class Nic(Strict):
     """A network port of a server model; its key is the interface's name in the operating system."""
 
     speed: Speed
+    """The speed that its cable runs at."""
     use: Literal["mgmt", "uplink", "external", "unused"] = "uplink"
     """`mgmt` goes to the out-of-band network, `uplink` to a leaf (routed), `external` to a leaf (provider VLANs)."""
 
@@ -26,6 +27,7 @@ class Disk(Strict):
     """Size in GB (10^9 bytes), as the vendor says it."""
     kind: Literal["nvme", "ssd", "hdd"] = "nvme"
     use: Literal["root", "osd", "unused"]
+    """`root` holds the operating system, `osd` belongs to Ceph."""
     path: str | None = None
     """Stable path of the device (/dev/disk/by-path/…); not needed in the lab."""
 
@@ -36,9 +38,11 @@ class Bmc(Strict):
     protocol: Literal["redfish", "ipmi"] | None = None
     """Protocol to speak; the server model's when not stated."""
     mac: Mac | None = None
+    """MAC address of its own port."""
     address: ipaddress.IPv4Address | None = None
     """Address in the out-of-band network; from its pool when not stated."""
     user: str = "admin"
+    """Account that scs-rack logs in with; its password is a secret of the rack."""
     fingerprint: str | None = None
     """SHA-256 fingerprint (hex) that the BMC's certificate is pinned by; verified by the rack's CA when not stated."""
 
@@ -47,30 +51,40 @@ class ServerModel(Strict):
     """What all servers of one model have in common."""
 
     vendor: str = "generic"
+    """Who made it."""
     units: int = Field(default=1, ge=1, le=10)
     """Height in rack units."""
     cpus: int = Field(gt=0)
     """CPU threads."""
     memory_gib: int = Field(gt=0)
+    """Memory in GiB."""
     power_w: Watt
     """Highest draw of the whole server in watts."""
     bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
+    """Protocol that its BMC speaks best."""
     nics: dict[str, Nic]
+    """Network ports by the interface's name in the operating system."""
     disks: dict[str, Disk]
+    """Disks by a name that stays."""
 
 
 class Server(Strict):
     """One server of the rack."""
 
     model: str
+    """One of `server_models`."""
     unit: int = Field(ge=1)
     """Lowest rack unit that it fills, counted from below."""
     state: Literal["active", "spare"] = "active"
     """`spare`: cabled and known, but powered off and not in service."""
     roles: list[Role] = Field(min_length=1)
+    """What it does for the cloud."""
     feeds: list[str] = Field(default_factory=list)
+    """Power feeds that it is plugged into; they share its draw."""
     serial: str | None = None
+    """Serial number, as on its label."""
     bmc: Bmc = Bmc()
+    """Its management controller."""
     macs: dict[str, Mac] = Field(default_factory=dict)
     """MAC address of each NIC that is known, by the NIC's name."""
     disks: dict[str, Disk] = Field(default_factory=dict)

@@ -14,17 +14,24 @@ class Switch(Strict):
     model: str
     """Name of a port map that scs-rack knows (`scs-rack switch models` lists them)."""
     role: Literal["leaf", "spine", "oob"]
+    """`leaf`: servers' uplinks. `spine`: joins leaves. `oob`: the out-of-band network."""
     unit: int = Field(ge=1)
+    """Rack unit, counted from below; addresses and numbers follow from it."""
     release: Literal["202411", "202505", "202511", "202605"] = "202505"
     """SONiC release on the switch; it decides the spelling of CONFIG_DB."""
     feeds: list[str] = Field(default_factory=list)
+    """Power feeds that it is plugged into; they share its draw."""
     serial: str | None = None
+    """Serial number, as on its label."""
     power_w: Watt | None = None
     """Highest draw in watts; the port map's planning figure when not stated."""
     mac: Mac | None = None
+    """Base MAC address, as on its label."""
     breakouts: dict[str, str] = Field(default_factory=dict)
     """Breakout of a port by its name, e.g. `Ethernet48: 4x25G`."""
     address: ipaddress.IPv4Address | None = None
     """Management address; from the out-of-band pool when not stated."""
     loopback4: ipaddress.IPv4Address | None = None
+    """Loopback; from the pool when not stated."""
     asn: Asn | None = None
+    """Autonomous system number; from the pool when not stated."""
