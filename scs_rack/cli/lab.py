@@ -29,26 +29,26 @@ def register(commands: Commands) -> None:
         rack_option(parser)
         return parser
 
-    parser = verb("check", lab_check, "say what this machine lacks for a lab", f"check {_R}", "check --json")
-    json_option(parser)
+    json_option(verb("check", lab_check, "say what this machine lacks for a lab", f"check {_R}", "check --json"))
     verb("up", lab_up, "bring the virtual rack up, or mend what is missing of it", f"up {_R}", "up")
     parser = verb("down", lab_down, "remove all of the virtual rack", f"down {_R}", f"down {_R} --now")
     parser.add_argument("--now", action="store_true", help="power off at once, without asking the operating systems")
     parser.add_argument("--keep-disks", action="store_true", help="keep the servers' disks for the next lab up")
-    parser = verb("status", lab_status, "show the devices of the virtual rack", f"status {_R}", "status --json")
-    json_option(parser)
-    parser = verb("shell", lab_shell, "run a shell or a command on a machine", f"shell {_R} node1", "shell leaf1 -- vtysh -c 'show bgp summary'")  # fmt: skip
+    json_option(verb("status", lab_status, "show the devices of the virtual rack", f"status {_R}", "status --json"))
+    examples = (f"shell {_R} node1", "shell leaf1 -- vtysh -c 'show bgp summary'")
+    parser = verb("shell", lab_shell, "run a shell or a command on a machine", *examples)
     parser.add_argument("machine", metavar="MACHINE")
     parser.add_argument("argv", metavar="-- CMD", nargs="*")
-    parser = verb("console", lab_console, "show the console of a machine and follow it", f"console {_R} node1", "console leaf1 --no-follow")  # fmt: skip
+    examples = (f"console {_R} node1", "console leaf1 --no-follow")
+    parser = verb("console", lab_console, "show the console of a machine and follow it", *examples)
     parser.add_argument("machine", metavar="MACHINE")
     parser.add_argument("--no-follow", action="store_true", help="print what there is and end")
-    parser = verb("fault", lab_fault, "take a device's power away, spoil a BMC, or undo it", "fault leaf1 stop", "fault bmc-node3 silent")  # fmt: skip
+    examples = ("fault leaf1 stop", "fault bmc-node3 silent")
+    parser = verb("fault", lab_fault, "take a device's power away, spoil a BMC, or undo it", *examples)
     parser.add_argument("device", metavar="DEVICE")
     parser.add_argument("action", choices=faults.ACTIONS)
-    parser = verb(
-        "cable", lab_cable, "cut a cable or join it again", "cable cut leaf1:Ethernet0", "cable join node1:up0"
-    )
+    examples = ("cable cut leaf1:Ethernet0", "cable join node1:up0")
+    parser = verb("cable", lab_cable, "cut a cable or join it again", *examples)
     parser.add_argument("action", choices=("cut", "join"))
     parser.add_argument("end", metavar="DEVICE:PORT")
 
@@ -115,7 +115,7 @@ def lab_status(args: argparse.Namespace) -> int:
 def lab_shell(args: argparse.Namespace) -> int:
     """Replace this process by one inside the machine."""
     command = nodes.enter_command(_lab(args), args.machine, args.argv or ["/bin/bash", "-l"])
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 (no shell is meant)
 
 
 def lab_console(args: argparse.Namespace) -> int:
@@ -124,7 +124,7 @@ def lab_console(args: argparse.Namespace) -> int:
     if not path.is_file():
         raise UsageError(f"{args.machine} has no console yet", "it has one once it was powered on")
     follow = [] if args.no_follow else ["--follow=name"]
-    os.execvp("tail", ["tail", "--lines=200", *follow, str(path)])
+    os.execvp("tail", ["tail", "--lines=200", *follow, str(path)])  # noqa: S606 (no shell is meant)
 
 
 def lab_fault(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""One virtual BMC for each server: a process of its own in a namespace of its own, which switches the server's power."""
+"""One virtual BMC for each server: a process in a namespace of its own, which switches the server's power."""
 
 import json
 import os
@@ -14,6 +14,9 @@ from scs_rack.lab.layout import Lab
 from scs_rack.paths import state_dir
 
 _SERVICE = {"redfish": (443, ("tcp", "tcp6")), "ipmi": (623, ("udp", "udp6"))}
+
+
+_WRAPPER = 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"'
 
 
 def group(lab: Lab, server: str) -> Path:
@@ -81,9 +84,9 @@ def start(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password: 
     own = group(lab, node.name)
     cgroup.create(own)
     with (lab.home / "bmc" / f"{node.name}.log").open("ab") as log:
-        subprocess.Popen(
-            ["nsenter", f"--net={netns.path(namespace)}", "sh", "-c", 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"',
+        subprocess.run(
+            ["nsenter", f"--net={netns.path(namespace)}", "setsid", "--fork", "sh", "-c", _WRAPPER,
              "sh", own, sys.executable, "-m", "scs_rack.lab.bmc", "--config", config],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True,
+            check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
         )  # fmt: skip
     return True

@@ -70,14 +70,13 @@ def namespaces(lab: Lab, design: Design) -> list[str]:
     return names + [lab.bmc_namespace(server) for server in design.nodes]
 
 
-def ensure(lab: Lab, design: Design) -> int:
-    """Plug in every cable that is not there; returns how many."""
+def ensure(lab: Lab, design: Design) -> list[Pair]:
+    """Plug in every cable that is not there; returns those."""
     wanted = pairs(lab, design)
     present = {name: netns.links(name) for name in {end.namespace for pair in wanted for end in pair.ends}}
     missing = [pair for pair in wanted if any(end.port not in present[end.namespace] for end in pair.ends)]
-    stray = [end for pair in missing for end in pair.ends if end.port in present[end.namespace]]
-    for end in stray:
+    for end in (end for pair in missing for end in pair.ends if end.port in present[end.namespace]):
         netns.ip("-n", end.namespace, "link", "del", end.port)
     if missing:
         netns.ip(lines=[pair.command() for pair in missing])
-    return len(missing)
+    return missing

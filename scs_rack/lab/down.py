@@ -40,6 +40,7 @@ def down(lab: Lab, progress: Progress, *, now: bool = False, keep_disks: bool = 
             progress(f"ended {strangers} processes that were in the lab's namespaces")
         for machine in sorted(path.name for path in lab.home.glob("nodes/*")):
             overlay.remove(lab, machine)
+            _forget_machine(f"{lab.name}-{machine}")
         _unmount_below(lab.home)
         for name in namespaces:
             netns.delete(name)
@@ -81,13 +82,9 @@ def _ancestors() -> set[int]:
 
 
 def _in_namespaces(namespaces: list[str]) -> list[int]:
-    wanted = {os.stat(netns.path(name)).st_ino for name in namespaces if netns.exists(name)}
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (path / "ns/net").stat().st_ino in wanted:
-                found.append(int(path.name))
-    return sorted(set(found) - _ancestors())
+    wanted = {netns.identity(netns.path(name)) for name in namespaces} - {None}
+    found = {int(path.name) for path in Path("/proc").glob("[0-9]*") if netns.identity(path / "ns/net") in wanted}
+    return sorted(found - _ancestors())
 
 
 def _end_processes_in(namespaces: list[str]) -> int:
@@ -102,6 +99,12 @@ def _end_processes_in(namespaces: list[str]) -> int:
                 return len(first)
             time.sleep(0.1)
     return len(first)
+
+
+def _forget_machine(name: str) -> None:
+    """Remove the folder that nspawn leaves where /run is on a disk."""
+    with contextlib.suppress(OSError):
+        (Path("/run/systemd/nspawn/propagate") / name).rmdir()
 
 
 def _unmount_below(folder: Path) -> None:

@@ -46,6 +46,11 @@ class Lab:
         """Link to the root folder of the node image that this lab runs."""
         return self.home / "image"
 
+    @property
+    def accel(self) -> Path:
+        """File that says how guests run here: `kvm` or `tcg`."""
+        return self.home / "accel"
+
     def namespace(self, device: str) -> str:
         """Network namespace of a server, a switch or the manager."""
         return f"{self.name}-{device}"

@@ -11,8 +11,7 @@ from scs_rack.lab.layout import MANAGER, Lab
 
 def entered(lab: Lab) -> bool:
     """True if this process is in the manager's namespace."""
-    here, there = os.stat("/proc/self/ns/net"), os.stat(netns.path(lab.namespace(MANAGER)))
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    return netns.holds(lab.namespace(MANAGER), os.getpid())
 
 
 def enter(design: Design, argv: Sequence[str] = ()) -> None:  # noqa: ARG001 (a re-execution would need it)

@@ -19,16 +19,29 @@ def path(name: str) -> Path:
     return FOLDER / name
 
 
+def identity(where: Path) -> tuple[int, int] | None:
+    """What tells the namespace of a file from all others; None if the file is no namespace."""
+    try:
+        status = where.stat()
+    except OSError:
+        return None
+    found = (status.st_dev, status.st_ino)
+    return found if status.st_dev == Path("/proc/self/ns/net").stat().st_dev else None
+
+
 def exists(name: str) -> bool:
     """True if the namespace is there and alive (a file that a reboot left is not)."""
-    try:
-        return os.stat(path(name)).st_dev == os.stat("/proc/self/ns/net").st_dev
-    except FileNotFoundError:
-        return False
+    return identity(path(name)) is not None
+
+
+def holds(name: str, pid: int) -> bool:
+    """True if a process is in the namespace that has this name now."""
+    mine = identity(path(name))
+    return mine is not None and mine == identity(Path(f"/proc/{pid}/ns/net"))
 
 
 def ip(*arguments: str, lines: Iterable[str] = ()) -> str:
-    """Run ip(8), with lines of a batch if there are any.
+    """Call the program of that name (iproute2), with lines of a batch if there are any.
 
     Raises:
         StageFailed: it failed; its own message is in the error.
@@ -67,11 +80,16 @@ def links(name: str) -> set[str]:
 
 
 def refresh(name: str, ports: Iterable[str]) -> None:
-    """Replace a namespace by a fresh one with the same ports, all down: what a power cycle leaves of a machine's network.
+    """Replace a namespace by a fresh one with the same ports, all down: what losing power leaves of a network.
 
     The ports move, so that their other ends only lose the carrier. An interrupted refresh is finished by the next one.
+
+    Raises:
+        StageFailed: there is no such namespace.
     """
     old = name + _OLD
+    if not exists(name) and not exists(old):
+        raise StageFailed(f"there is no network namespace {name}", "`scs-rack lab up` makes it")
     if not exists(old):
         path(old).touch()
         subprocess.run(["mount", "--bind", path(name), path(old)], check=True)
@@ -80,12 +98,7 @@ def refresh(name: str, ports: Iterable[str]) -> None:
     create(name)
     present = links(old)
     ip("-n", old, lines=[f"link set {port} netns {name}" for port in ports if port in present])
-    delete_only(old)
-
-
-def delete_only(name: str) -> None:
-    """Remove the name of a namespace; it dies when the last process leaves it."""
-    ip("netns", "del", name)
+    ip("netns", "del", old)
 
 
 @contextlib.contextmanager
@@ -94,8 +107,10 @@ def inside(name: str) -> Iterator[None]:
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         switch(path(name))
-        yield
-        _setns(home)
+        try:
+            yield
+        finally:
+            _setns(home)
     finally:
         os.close(home)
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,10 @@ from scs_rack.lab import cgroup, netns, overlay
 from scs_rack.lab.layout import Lab, Machine
 from scs_rack.model.load import rack_file
 
-STOP_SECONDS = 60.0
+STOP_SECONDS = 180.0
+"""Longer than systemd itself waits for a service that hangs."""
+
+START_SECONDS = 10.0
 REBOOT = 133
 """Exit code of nspawn when the machine asked to be started again (systemd-nspawn, --keep-unit)."""
 
@@ -38,20 +42,28 @@ def start(lab: Lab, name: str) -> bool:
 
 
 def lab_of(rack_dir: Path) -> Lab:
-    """The lab of a rack file's folder; needs only the rack's name, so that a fault elsewhere in the file can't matter."""
+    """The lab of a rack file's folder; reads only the name, so that a fault elsewhere in the file can't matter."""
     return Lab(str(yaml.safe_load(rack_file(rack_dir).read_text(encoding="utf-8"))["name"]))
 
 
 def stop(lab: Lab, name: str, hard: bool = False, seconds: float = STOP_SECONDS) -> bool:
-    """Power off: `hard` at once, else by asking the operating system and only then at once. False if it was off."""
+    """Power off: `hard` at once, else by asking the operating system and only then at once. False if it was off.
+
+    While the operating system shuts down the machine is not locked: a hard power-off overtakes.
+    """
+    asked = None if hard else _shut_down(lab, name, seconds)
     with lab.locked(name):
-        return _stop(lab, name, hard=hard, seconds=seconds)
+        if not power_state(lab, name):
+            return asked is not None
+        if asked is None or leader(lab, name) == asked:  # else somebody has started it again meanwhile
+            _power_off(lab, name)
+    return True
 
 
 def reset(lab: Lab, name: str) -> None:
     """Power off at once and on again."""
     with lab.locked(name):
-        _stop(lab, name, hard=True, seconds=0)
+        _power_off(lab, name)
         start_locked(lab, name)
 
 
@@ -119,43 +131,49 @@ def start_locked(lab: Lab, name: str) -> bool:
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     }
     with (lab.folder(name) / "console.log").open("ab") as console:
-        subprocess.Popen(
-            ["nsenter", f"--net={netns.path(machine.namespace)}", "sh", "-c", _WRAPPER, "sh",
+        subprocess.run(
+            ["nsenter", f"--net={netns.path(machine.namespace)}", "setsid", "--fork", "sh", "-c", _WRAPPER, "sh",
              group, sys.executable, lab.name, name, *_nspawn(lab, machine, where)],
-            stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, cwd="/", start_new_session=True,
+            check=True, stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, cwd="/",
         )  # fmt: skip
-    for _ in range(200):
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
         if power_state(lab, name):
             return True
-        signal.sigtimedwait([], 0.01)
+        time.sleep(0.01)
     raise StageFailed(f"{name} did not start", f"see {lab.folder(name) / 'console.log'}")
 
 
 def _nspawn(lab: Lab, machine: Machine, where: Path) -> list[str]:
+    with_kvm = machine.kind == "server" and lab.accel.is_file() and lab.accel.read_text(encoding="ascii") == "kvm"
+    devices = (*machine.devices, "/dev/kvm") if with_kvm else machine.devices
     return [
         "systemd-nspawn", "--quiet", f"--directory={where}", f"--machine={lab.name}-{machine.name}",
         f"--hostname={machine.name}", "--register=no", "--keep-unit",
         f"--network-namespace-path={netns.path(machine.namespace)}",
         "--capability=all", f"--drop-capability={_DROPPED}",
-        "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe",
-        *(f"--bind={device}" for device in machine.devices),
+        "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
+        *(f"--bind={device}" for device in devices),
         *(f"--bind={path}:/srv/disks/{name}" for name, path in machine.disks.items()),
-        "--boot",
+        "--boot", "--", "--show-status=yes",
     ]  # fmt: skip
 
 
-def _stop(lab: Lab, name: str, *, hard: bool, seconds: float) -> bool:
-    if not power_state(lab, name):
-        return False
+def _shut_down(lab: Lab, name: str, seconds: float) -> int | None:
+    """Ask the operating system to power off and wait for it; returns the init that was asked, None if there is none."""
     group = cgroup.of(lab.name, name, "machine")
     pid = leader(lab, name)
-    if not hard and pid is not None:
+    end = time.monotonic() + seconds
+    while pid is not None and leader(lab, name) == pid and time.monotonic() < end:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGRTMIN + 4)  # systemd(1): power off
-        cgroup.wait_empty(group, seconds)
-    cgroup.kill(group)
+            os.kill(pid, signal.SIGRTMIN + 4)  # systemd(1): power off; lost while systemd itself is not up yet
+        cgroup.wait_empty(group, min(2.0, seconds))
+    return pid
+
+
+def _power_off(lab: Lab, name: str) -> None:
+    cgroup.kill(cgroup.of(lab.name, name, "machine"))
     after_stop(lab, name)
-    return True
 
 
 def after_stop(lab: Lab, name: str) -> None:

@@ -101,7 +101,7 @@ def require(design: Design) -> None:  # noqa: ARG001 (sizes may come to depend o
 
 
 def raise_inotify(lab: Lab) -> None:
-    """Raise the limit of inotify instances, which all machines share (they all run as uid 0); `lab down` puts it back."""
+    """Raise the limit of inotify instances, which all machines share as uid 0; `lab down` puts it back."""
     now = int(_INOTIFY.read_text(encoding="ascii"))
     record = lab.home / "inotify"
     if now < INOTIFY_INSTANCES:

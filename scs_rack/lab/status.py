@@ -24,9 +24,9 @@ def devices(lab: Lab, design: Design) -> list[DeviceStatus]:
     """All devices of the rack file as they are now."""
     found = []
     known = lab.machines()
-    addresses = {MANAGER: design.manager.mgmt.ip} | {
-        name: one.mgmt.ip for name, one in (*design.switches.items(), *design.nodes.items())
-    }
+    addresses = {MANAGER: design.manager.mgmt.ip}
+    addresses |= {name: switch.mgmt.ip for name, switch in design.switches.items()}
+    addresses |= {name: node.mgmt.ip for name, node in design.nodes.items()}
     for name, address in addresses.items():
         on = nodes.power_state(lab, name)
         kind = "manager" if name == MANAGER else "switch" if name in design.switches else "server"

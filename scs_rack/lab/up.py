@@ -4,13 +4,14 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from scs_rack import ssh
 from scs_rack.design import Design
 from scs_rack.errors import RackLocked, StageFailed, UsageError
-from scs_rack.lab import bmcs, cables, identity, manager, netns, nodes, overlay, preflight, switch
+from scs_rack.lab import accel, bmcs, cables, cgroup, identity, manager, netns, nodes, overlay, preflight, switch
 from scs_rack.lab.layout import MANAGER, Lab, Machine
 from scs_rack.paths import state_dir
 from scs_rack.prepare import prepare
@@ -58,21 +59,27 @@ def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
         raise UsageError(f"{design.rack.name} is no lab", "only a rack file with the stanza `lab:` can be brought up")
     preflight.require(design)
     lab = Lab(design.rack.name)
-    with lab_lock(lab):
+    with lab_lock(lab), ThreadPoolExecutor(1) as pool:
         secrets = prepare(rack_dir, state_dir(lab.name), design)
         built = image.build(design.rack.image, progress)
         _pin_image(lab, built.root, progress)
+        probe = pool.submit(accel.resolve, design.rack.lab.guest_accel, built)
         preflight.raise_inotify(lab)
         _namespaces(lab, design)
-        progress(f"{cables.ensure(lab, design)} of {len(design.rack.cables)} cables plugged in")
+        plugged = cables.ensure(lab, design)
+        progress(f"{len(plugged)} of {len(design.rack.cables)} cables plugged in")
+        lost = _unplugged(lab, design, {end.namespace for pair in plugged for end in pair.ends})
         _machines(lab, design)
         started = [name for name in (MANAGER, *design.switches) if nodes.start(lab, name)]
+        started += [name for name in lost if nodes.start(lab, name)]
         manager.configure(lab, design)
         for node in design.nodes.values():
             if bmcs.start(lab, design, node, rack_dir, secrets[f"bmc_{node.name}"]):
                 started.append(f"BMC of {node.name}")
         progress(f"started: {', '.join(started) or 'nothing, all was running'}")
         _wait(lab, design, progress)
+        lab.accel.write_text(probe.result(), encoding="ascii")
+        progress(f"guests run with {probe.result()}")
     return lab
 
 
@@ -96,16 +103,32 @@ def _namespaces(lab: Lab, design: Design) -> None:
         netns.create(name)
 
 
+def _unplugged(lab: Lab, design: Design, namespaces: set[str]) -> list[str]:
+    """Power off what runs without its namespace or with a port that was just replaced; returns those machines."""
+    lost = []
+    for name in (MANAGER, *design.switches, *design.nodes):
+        pid = nodes.leader(lab, name)
+        if pid is None or name not in lab.machines():
+            continue
+        alone = not netns.holds(lab.namespace(name), pid)
+        if alone or (name != MANAGER and lab.namespace(name) in namespaces):
+            nodes.stop(lab, name, hard=True)
+            lost.append(name)
+    for server in design.nodes:
+        pids = cgroup.processes(bmcs.group(lab, server))
+        if pids and not netns.holds(lab.bmc_namespace(server), pids[0]):
+            cgroup.kill(bmcs.group(lab, server))
+    return lost
+
+
 def _machines(lab: Lab, design: Design) -> None:
     """Root folders, disks and identity of all machines; one that runs is left alone."""
     keys = ssh.files(state_dir(lab.name))
     public = keys.public.read_text(encoding="ascii")
     hosts: list[str] = []
     for name in (MANAGER, *design.switches, *design.nodes):
-        if nodes.power_state(lab, name):
-            root = overlay.root(lab, name)
-        else:
-            root = _make(lab, design, name, public)
+        on = nodes.power_state(lab, name)
+        root = overlay.root(lab, name) if on else _make(lab, design, name, public)
         if name == MANAGER:
             continue
         device = design.nodes.get(name) or design.switches[name]

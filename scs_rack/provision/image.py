@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from scs_rack.errors import RackLocked, ScsRackError, StageFailed, UsageError
+from scs_rack.errors import ScsRackError, StageFailed, UsageError
 from scs_rack.model import ImageOptions
 from scs_rack.paths import cache_root
 from scs_rack.provision import sources
@@ -168,8 +168,8 @@ def command(image: Image, root: Path, mirror: str | None) -> list[str]:
         f"--include={','.join(packages())}",
         *(f"--dpkgopt={option}" for option in _DPKG),
         *(f"--aptopt={option}" for option in (*_APT, *sources.apt_options())),
-        f"--setup-hook={step} setup \"$1\"",
-        f"--customize-hook={step} finish \"$1\"",
+        f'--setup-hook={step} setup "$1"',
+        f'--customize-hook={step} finish "$1"',
         image.suite, str(root), *sources.lines_for(image.suite, mirror),
     ]  # fmt: skip
 
