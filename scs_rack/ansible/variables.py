@@ -37,6 +37,9 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         "ansible_ssh_private_key_file": str(files(state_dir).key),
         "ansible_ssh_common_args": common_args(state_dir),
     }
+    if design.rack.lab:  # written when the lab starts, by trying
+        accel = state_dir / "lab/accel"
+        shared["guest_accel"] = accel.read_text(encoding="ascii") if accel.is_file() else "tcg"
     warnings = []
     secrets: dict[str, str] = vault.placeholders(design) if os.environ.get(vault.PLANNING) else {}
     try:

@@ -1,0 +1,245 @@
+"""Stage `cloud`: Placement, Nova, Neutron with OVN, Glance and Cinder."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from scs_rack.clouds import clouds_file
+from scs_rack.engine.stage import Context
+from scs_rack.remote import run_one
+from scs_rack.resources.ensure import connect
+from scs_rack.results import Finding
+from scs_rack.stages.ansible_stage import AnsibleStage
+
+Cloud = Any
+"""An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
+
+PATIENCE = 150.0
+"""Seconds that services have to come up after the last of them was started."""
+PAUSE = 2.0
+ANSWER = 60.0
+"""Seconds that an API may take for an answer: its only worker may still be loading."""
+TYPES = ("block-storage", "compute", "identity", "image", "network", "placement")
+"""Service types that the catalog must have (service-types.openstack.org)."""
+ANYWHERE = ""
+RESOURCES = ("VCPU", "MEMORY_MB", "DISK_GB")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service or agent as Nova, Neutron or Cinder see it."""
+
+    binary: str
+    host: str
+    state: str
+    """`up` and `enabled` in one word, or what is wrong."""
+
+
+def service_findings(seen: Iterable[Service], wanted: Iterable[tuple[str, str]]) -> list[Finding]:
+    """Which of the wanted services are not up.
+
+    Args:
+        seen: what the API lists.
+        wanted: binary and host; `ANYWHERE` where any host will do.
+    """
+    rows = list(seen)
+    findings = []
+    for binary, host in wanted:
+        states = {row.host: row.state for row in rows if row.binary == binary and host in (row.host, ANYWHERE)}
+        if "up" not in states.values():
+            words = ", ".join(f"{state} on {where}" for where, state in sorted(states.items())) or "not registered"
+            hint = f"`journalctl -u {binary}` on {host or 'the controller'} says why"
+            findings.append(Finding("service-down", "error", f"{host} {binary}".strip(), "up", words, hint))
+    return findings
+
+
+def inventory_findings(inventories: Mapping[str, Mapping[str, int]], computes: Iterable[str]) -> list[Finding]:
+    """Which compute nodes have nothing to offer in Placement.
+
+    Args:
+        inventories: amounts by resource class, by compute node.
+        computes: names of compute nodes.
+    """
+    return [
+        Finding(
+            "inventory-missing",
+            "error",
+            f"{node} placement",
+            ", ".join(RESOURCES),
+            ", ".join(f"{kind} {amount}" for kind, amount in has.items()) or "nothing",
+            f"`journalctl -u nova-compute` on {node} says why",
+        )
+        for node in computes
+        if not all((has := inventories.get(node, {})).get(kind) for kind in RESOURCES)
+    ]
+
+
+def chassis_findings(seen: Iterable[str], wanted: Iterable[str]) -> list[Finding]:
+    """Which nodes are no chassis in OVN's southbound database."""
+    names = sorted(set(seen))
+    hint = "`journalctl -u ovn-controller` on the node says why"
+    return [
+        Finding("chassis-missing", "error", node, "a chassis of OVN", f"chassis: {', '.join(names) or 'none'}", hint)
+        for node in wanted
+        if node not in names
+    ]
+
+
+def chassis_names(text: str) -> list[str]:
+    """Host names in the JSON of `ovn-sbctl list Chassis` (RFC 7047, section 5.1)."""
+    table = json.loads(text)
+    column = table["headings"].index("hostname")
+    return [str(row[column]) for row in table["data"]]
+
+
+class CloudStage(AnsibleStage):
+    """The cloud's services; the only stage that knows how they are deployed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            name="cloud",
+            needs=("ceph", "platform"),
+            summary="Placement, Nova, Neutron with OVN, Glance and Cinder",
+            playbook="cloud.yml",
+        )
+
+    def gate(self, ctx: Context) -> Iterable[Finding]:
+        """Ask every API over verified TLS, and the services for their own view, until all is well or time is up."""
+        deadline = time.monotonic() + PATIENCE
+        cloud = connect(clouds_file(ctx.state_dir), "admin")
+        while True:
+            findings = look(ctx, cloud)
+            if not findings or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+                return findings
+
+
+def look(ctx: Context, cloud: Cloud) -> list[Finding]:
+    """One look at the whole cloud, all questions at once."""
+    groups = ctx.design.groups
+    computes = [node for node in groups["compute"] if ctx.selected(node)]
+    chassis = [node for node in dict.fromkeys((*groups["network"], *groups["compute"])) if ctx.selected(node)]
+    anywhere = [(binary, ANYWHERE) for binary in ("nova-conductor", "nova-scheduler")]
+    agents = [("ovn-controller", node) for node in chassis]
+    agents += [("neutron-ovn-metadata-agent", node) for node in computes]
+    volumes = [(binary, ANYWHERE) for binary in ("cinder-scheduler", "cinder-volume", "cinder-backup")]
+    questions: dict[str, Callable[[], list[Finding]]] = {
+        "compute": lambda: service_findings(
+            nova_services(cloud), [*anywhere, *(("nova-compute", n) for n in computes)]
+        ),
+        "network": lambda: service_findings(neutron_agents(cloud), agents),
+        "block-storage": lambda: service_findings(cinder_services(cloud), volumes),
+        "placement": lambda: inventory_findings(inventories(cloud), computes),
+        "image": lambda: list_images(cloud),
+        "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region),
+        "ovn": lambda: ovn_findings(ctx, chassis),
+    }
+    where = f"https://{ctx.design.api.host}"
+    try:
+        cloud.session.get_token()  # once, before all questions want one
+    except failures() as error:
+        return [_failed("identity", where, error)]
+
+    def ask(name: str) -> list[Finding]:
+        try:
+            return questions[name]()
+        except failures() as error:
+            return [_failed(name, where, error)]
+
+    with ThreadPoolExecutor(max_workers=len(questions)) as pool:
+        return [finding for findings in pool.map(ask, questions) for finding in findings]
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What an API that is not up, not trusted, or broken makes the SDK raise."""
+    from keystoneauth1.exceptions import ClientException
+    from openstack.exceptions import SDKException
+
+    return (ClientException, SDKException, OSError)
+
+
+def _failed(name: str, where: str, error: Exception) -> Finding:
+    words = " ".join(str(error).split())[:300] or type(error).__name__
+    return Finding("api-failed", "error", f"{name} API at {where}", "an answer over verified TLS", words)
+
+
+def nova_services(cloud: Cloud) -> list[Service]:
+    """Nova's services; one that was disabled is not up."""
+    return [
+        Service(one.binary, one.host, one.state if one.status == "enabled" else one.status)
+        for one in cloud.compute.services()
+    ]
+
+
+def neutron_agents(cloud: Cloud) -> list[Service]:
+    """Neutron's agents."""
+    return [Service(one.binary, one.host, "up" if one.is_alive else "dead") for one in cloud.network.agents()]
+
+
+def cinder_services(cloud: Cloud) -> list[Service]:
+    """Cinder's services."""
+    return [
+        Service(one.binary, one.host, one.state if one.status == "enabled" else one.status)
+        for one in cloud.block_storage.services()
+    ]
+
+
+def inventories(cloud: Cloud) -> dict[str, dict[str, int]]:
+    """Amounts by resource class, by host of nova-compute (providers are named as the hypervisor calls itself)."""
+    hosts = {one.name: one.service_details["host"] for one in cloud.compute.hypervisors(details=True)}
+    return {
+        hosts.get(provider.name, provider.name): {
+            one.resource_class: one.total for one in cloud.placement.resource_provider_inventories(provider)
+        }
+        for provider in cloud.placement.resource_providers()
+    }
+
+
+def list_images(cloud: Cloud) -> list[Finding]:
+    """Ask Glance for its images; there need not be one."""
+    next(iter(cloud.image.images(limit=1)), None)
+    return []
+
+
+def catalog_findings(cloud: Cloud, region: str) -> list[Finding]:
+    """Every service has an endpoint in the catalog, and every endpoint answers over verified TLS."""
+    catalog = cloud.session.auth.get_access(cloud.session).service_catalog.catalog
+    urls: dict[str, set[str]] = {}
+    for entry in catalog:
+        for endpoint in entry["endpoints"]:
+            if endpoint["region"] == region:
+                urls.setdefault(entry["type"], set()).add(endpoint["url"])
+    findings = [
+        Finding("endpoint-missing", "error", f"catalog {kind}", f"an endpoint in region {region}", "none")
+        for kind in TYPES
+        if kind not in urls
+    ]
+    roots = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}/" for found in urls.values() for url in found})
+    with ThreadPoolExecutor(max_workers=max(len(roots), 1)) as pool:
+        return [*findings, *(found for found in pool.map(lambda root: _endpoint(cloud, root), roots) if found)]
+
+
+def _endpoint(cloud: Cloud, root: str) -> Finding | None:
+    """Ask an API for its versions, as everybody may."""
+    if not root.startswith("https://"):
+        return Finding("endpoint-plain-http", "error", root, "https", "http")
+    try:
+        answer = cloud.session.get(root, authenticated=False, raise_exc=False, timeout=ANSWER, redirect=False)
+    except failures() as error:
+        return _failed("endpoint", root, error)
+    if answer.status_code >= 400:
+        return Finding("endpoint-failed", "error", root, "its versions", f"status {answer.status_code}")
+    return None
+
+
+def ovn_findings(ctx: Context, nodes: Iterable[str]) -> list[Finding]:
+    """Ask OVN's southbound database on the controller itself."""
+    (controller,) = ctx.design.groups["controller"][:1]
+    command = ["ovn-sbctl", "--timeout=10", "--format=json", "--columns=hostname", "list", "Chassis"]
+    answer = run_one(ctx, controller, command)
+    if not answer.ok:
+        return [Finding("ovn-silent", "error", f"{controller} OVN southbound database", "an answer", answer.why)]
+    return chassis_findings(chassis_names(answer.out), nodes)
