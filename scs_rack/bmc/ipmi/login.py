@@ -1,11 +1,13 @@
 """Open a session by RAKP: three exchanges, nothing asked before them.
 
-A step that is lost starts the whole handshake afresh with new numbers: a BMC that gets RAKP message 1 twice may have
-drawn a new random number meanwhile. Source: IPMI v2.0 rev. 1.1, 13.15 to 13.24.
+Lost steps are repeated. A BMC that gets a message twice may have drawn a new random number or finished meanwhile, and
+then refuses what follows; so after a repeat a refused proof is no wrong password (RAKP message 2 has shown that it is
+right), and the handshake starts afresh, once. Source: IPMI v2.0 rev. 1.1, 13.15 to 13.24.
 """
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +27,7 @@ from scs_rack.bmc.ipmi.link import Link
 from scs_rack.bmc.ipmi.suites import SUITES, Handshake, Keys, Suite, same
 from scs_rack.bmc.types import Target, TimeLimits
 
+A = TypeVar("A")
 T = TypeVar("T", rakp.Rakp2, rakp.Proof)
 
 _ROLE = rakp.NAME_ONLY | rakp.ADMINISTRATOR
@@ -59,23 +62,26 @@ async def login(link: Link, target: Target, limits: TimeLimits, suites: tuple[in
 
 
 async def _patient(attempt: "_Attempt") -> Login:
-    waits = (*attempt.limits.repeats, attempt.limits.answer)
-    for wait in waits[:-1]:
-        opened = await attempt.open()
-        try:
-            return await attempt.prove(opened, wait)
-        except PortClosed:
+    opened = await attempt.open()
+    try:
+        return await attempt.prove(opened)
+    except PortClosed:
+        raise
+    except (NoAnswer, LoginFailed):
+        if not attempt.repeated or attempt.refused:
             raise
-        except NoAnswer:
-            continue
-    return await attempt.prove(await attempt.open(), waits[-1])
+    return await attempt.prove(await attempt.open())
 
 
 class _Attempt:
     """The exchanges of a login with one suite."""
 
     def __init__(self, link: Link, target: Target, limits: TimeLimits, suite: Suite) -> None:
-        self.limits = limits
+        self.repeated = False
+        """True once a message was sent a second time."""
+        self.refused = False
+        """True once it is certain that user, password or role are refused."""
+        self._limits = limits
         self._link = link
         self._target = target
         self._suite = suite
@@ -92,8 +98,7 @@ class _Attempt:
             answer = rakp.OpenResponse.decode(packet.payload)
             return answer if answer.tag == tag and (answer.status or answer.console == console) else None
 
-        sends = (0.0, *(at for at in self.limits.repeats if at < self.limits.answer))
-        answer = await self._link.exchange(lambda: request, match, sends, self.limits.answer)
+        answer = await self._exchange(request, match)
         if answer.status in rakp.SUITE_STATUS:
             words = rakp.STATUS[answer.status]
             raise SuiteRefused(f"{self._link.where}: cipher suite {self._suite.number} refused: {words}")
@@ -108,11 +113,12 @@ class _Attempt:
             )
         return answer
 
-    async def prove(self, opened: rakp.OpenResponse, wait: float) -> Login:
+    async def prove(self, opened: rakp.OpenResponse) -> Login:
         """RAKP messages 1 to 4."""
         link, user, random = self._link, self._target.user.encode(), os.urandom(16)
         first = rakp.Rakp1(opened.tag + 1, opened.bmc, random, _ROLE, user)
-        second = await self._step(wire.Payload.RAKP1, first.encode(), rakp.Rakp2, opened.console, wait)
+        second = await self._step(wire.Payload.RAKP1, first.encode(), rakp.Rakp2, opened.console)
+        self.refused = second.status != rakp.OK
         self._judge(second.status)
         shared = Handshake(
             self._suite,
@@ -129,17 +135,18 @@ class _Attempt:
             # Tell the BMC that no proof will follow, so that it frees the session (13.23).
             gone = rakp.Proof(opened.tag + 2, rakp.INVALID_CODE, opened.bmc)
             link.send(wire.plain(wire.Payload.RAKP3, gone.encode()))
+            self.refused = True
             raise WrongPassword(f"{link.where}: the password of user {self._target.user} is wrong")
         proof = rakp.Proof(opened.tag + 2, rakp.OK, opened.bmc, shared.code3())
-        fourth = await self._step(wire.Payload.RAKP3, proof.encode(), rakp.Proof, opened.console, wait)
+        fourth = await self._step(wire.Payload.RAKP3, proof.encode(), rakp.Proof, opened.console)
         self._judge(fourth.status)
         keys = shared.keys()
         if not same(fourth.code, shared.code4(keys)):
             raise NonsenseAnswer(f"{link.where}: it does not prove that it made the same keys")
         return Login(self._suite, keys, opened.console, opened.bmc)
 
-    async def _step(self, kind: wire.Payload, payload: bytes, answer: type[T], console: int, wait: float) -> T:
-        """Send once and wait for the answer of this very step."""
+    async def _step(self, kind: wire.Payload, payload: bytes, answer: type[T], console: int) -> T:
+        """Send and wait for the answer of this very step."""
 
         def match(raw: bytes) -> T | None:
             packet = wire.decode(raw)
@@ -150,7 +157,19 @@ class _Attempt:
             # With an error some leave the session id empty.
             return found if found.tag == payload[0] and (session == console or found.status) else None
 
-        return await self._link.exchange(lambda: wire.plain(kind, payload), match, (0.0,), wait)
+        return await self._exchange(wire.plain(kind, payload), match)
+
+    async def _exchange(self, datagram: bytes, match: Callable[[bytes], A | None]) -> A:
+        sent = 0
+
+        def make() -> bytes:
+            nonlocal sent
+            sent += 1
+            self.repeated = self.repeated or sent > 1
+            return datagram
+
+        sends = (0.0, *(at for at in self._limits.repeats if at < self._limits.answer))
+        return await self._link.exchange(make, match, sends, self._limits.answer)
 
     def _judge(self, status: int) -> None:
         if status == rakp.OK:
