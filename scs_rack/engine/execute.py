@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from scs_rack.engine.journal import State
 from scs_rack.engine.listen import Listener
+from scs_rack.engine.redact import Redactor
 from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import Interrupted, ScsRackError
 from scs_rack.results import Finding, Result, StageOutcome
@@ -53,6 +54,7 @@ class Execution:
         self._listener = listener
         self._done = done
         self._gates_only = gates_only
+        self._redactor = Redactor(ctx.secrets)
         self._ends: queue.Queue[StageEnd] = queue.Queue()
         self._asked_twice: float | None = None
 
@@ -138,20 +140,20 @@ class Execution:
 
         def emit(result: Result) -> None:
             emitted.add(_identity(result))
-            self._listener.result(stage, result)
+            self._listener.result(stage, self._redactor.result(result))
 
         results = []
         for result in stage.apply(replace(self._ctx, emit=emit)):
             if _identity(result) not in emitted:
                 emit(result)
-            results.append(result)
+            results.append(self._redactor.result(result))
         return tuple(results)
 
     def _judge(self, stage: Stage, results: tuple[Result, ...]) -> StageEnd:
         """Ask the gate; one that breaks has not passed."""
         self._listener.gate_started(stage)
         try:
-            found = tuple(stage.gate(self._ctx))
+            found = tuple(map(self._redactor.finding, stage.gate(self._ctx)))
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001 (as above)
@@ -169,11 +171,11 @@ class Execution:
     def _fault(self, stage: Stage, where: str, error: Exception) -> str:
         """Keep the whole fault in the run's logs and return its message."""
         if isinstance(error, ScsRackError):
-            return error.message
+            return self._redactor.text(error.message)
         log = self._ctx.run_dir / "logs" / f"{stage.name}-{where}.log"
         log.parent.mkdir(exist_ok=True)
-        log.write_text(traceback.format_exc(), encoding="utf-8")
-        return f"{type(error).__name__}: {error}"
+        log.write_text(self._redactor.text(traceback.format_exc()), encoding="utf-8")
+        return self._redactor.text(f"{type(error).__name__}: {error}")
 
 
 def _identity(result: Result) -> tuple[str, str, float]:

@@ -3,7 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from scs_rack.results import Finding, Result
 
 SHORTEST = 5
 """Shorter values are left: replacing them everywhere would make logs unreadable."""
@@ -24,6 +27,27 @@ class Redactor:
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: f"<secret {self._names[match.group()]}>", text)
+
+    def finding(self, finding: Finding) -> Finding:
+        """The finding without secrets."""
+        clean = self.text
+        return replace(
+            finding,
+            where=clean(finding.where),
+            expected=clean(finding.expected),
+            seen=clean(finding.seen),
+            hint=clean(finding.hint),
+        )
+
+    def result(self, result: Result) -> Result:
+        """The result without secrets."""
+        return replace(
+            result,
+            step=self.text(result.step),
+            diff=self.text(result.diff),
+            findings=tuple(map(self.finding, result.findings)),
+            error=self.text(result.error) if result.error else result.error,
+        )
 
     def data(self, data: dict[str, Any]) -> None:
         """Replace secrets inside of a JSON object, in place."""

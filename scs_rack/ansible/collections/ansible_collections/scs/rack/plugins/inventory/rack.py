@@ -20,6 +20,7 @@ from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 
 try:
     from scs_rack.ansible.variables import full_inventory
@@ -28,6 +29,15 @@ try:
     IMPORT_ERROR: ImportError | None = None
 except ImportError as error:
     IMPORT_ERROR = error
+
+
+def _trusted(value: Any) -> Any:
+    """Mark strings as the operator's own, as those of a YAML inventory are: ansible-inventory shows them plainly."""
+    if isinstance(value, str):
+        return trust_as_template(value)
+    if isinstance(value, dict):
+        return {key: _trusted(one) for key, one in value.items()}
+    return [_trusted(one) for one in value] if isinstance(value, list) else value
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -67,4 +77,4 @@ class InventoryModule(BaseInventoryPlugin):
                 inventory.add_child(group, host)
         for name, values in variables.items():
             for key, value in values.items():
-                inventory.set_variable(name, key, value)
+                inventory.set_variable(name, key, value if key == "secrets" else _trusted(value))
