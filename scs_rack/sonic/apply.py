@@ -23,7 +23,7 @@ from scs_rack.sonic.generate import Tables, config_db, frr_file
 from scs_rack.sonic.tables import RowChange, compare, diff, target
 from scs_rack.sonic.transport import Switch, SwitchRefused, SwitchUnreachable
 
-DEADMAN = 120
+DEADMAN = 240
 """Seconds after which a switch goes back by itself when nobody confirms."""
 REPLACE_TIMEOUT = 110.0
 READ = "sudo sonic-cfggen -d --print-data"
@@ -113,7 +113,8 @@ def _arm_command(ident: str, seconds: int) -> str:
     undo = f"config rollback {ident} || config reload -y -f"
     return (
         f"set -e; umask 077; cat >{ident}.json; sudo config checkpoint {ident} >/dev/null; "
-        f"sudo systemd-run --quiet --collect --unit={ident} --on-active={seconds} /bin/sh -c {shlex.quote(undo)}"
+        f"sudo systemd-run --quiet --collect --unit={ident} --on-active={seconds} --timer-property=AccuracySec=1s "
+        f"/bin/sh -c {shlex.quote(undo)}"
     )
 
 
@@ -128,16 +129,17 @@ def _confirm_command(ident: str) -> str:
 
 def _undo_command(ident: str) -> str:
     """Shell command that goes back now, and stops the timer only when that worked."""
-    return f"set -e; sudo config rollback {ident}; sudo systemctl stop {ident}.timer; {_clean_command(ident)}"
+    return f"set -e; sudo config rollback {ident}; sudo systemctl stop {ident}.timer"
 
 
 def _undo(switch: Switch, ident: str, wanted: Plan, deadman: int) -> str:
     """Go back at once if the switch answers; returns what became of it."""
     try:
         reply = switch.run(_undo_command(ident), timeout=REPLACE_TIMEOUT, fresh=True)
-        if reply.code:
-            return f"going back failed ({reply.why}), its timer tries again within {deadman} s"
         left = compare(read(switch, fresh=True), wanted.running)
+        if left and reply.code:
+            return f"going back failed ({reply.why}), its timer tries again within {deadman} s"
+        switch.run(_clean_command(ident))  # where the timer was faster, its checkpoint is still there
     except ScsRackError as error:
         return f"it goes back by itself within {deadman} s ({error.message})"
     return f"went back, but {len(left)} rows are not as before" if left else "went back to what ran before"

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,15 +65,36 @@ class Machines:
             *("peer", "name", other[1], "netns", self.prefix + other[0], "mtu", "9100"),
         )
 
-    def boot(self, name: str, public_key: str) -> None:
+    def boot_switch(self, name: str, public_key: str) -> None:
         """Boot a switch whose namespace and cables are there."""
+        self.boot(name, lambda root: prepare(self.design, name, root, public_key=public_key))
+
+    def boot_host(self, name: str, frr_conf: str) -> None:
+        """Boot a machine that runs FRR and nothing else."""
+
+        def make(root: Path) -> None:
+            (root / "etc/hostname").write_text(f"{name}\n")
+            daemons = root / "etc/frr/daemons"
+            daemons.write_text(daemons.read_text().replace("bgpd=no", "bgpd=yes").replace("bfdd=no", "bfdd=yes"))
+            (root / "etc/frr/frr.conf").write_text(frr_conf)
+            units = root / "etc/systemd/system"
+            (units / "host.target.wants").mkdir()
+            (units / "host.target.wants/frr.service").symlink_to("/usr/lib/systemd/system/frr.service")
+            (units / "host.target").write_text("[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n")
+            (units / "default.target").unlink(missing_ok=True)
+            (units / "default.target").symlink_to("/etc/systemd/system/host.target")
+
+        self.boot(name, make)
+
+    def boot(self, name: str, make: Callable[[Path], None]) -> None:
+        """Boot a machine on an overlay of the image that `make` changed."""
         lower = image()
         base = self.folder / name
         for part in ("upper", "work", "root"):
             (base / part).mkdir(parents=True)
         options = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
         sh("mount", "-t", "overlay", f"{self.prefix}{name}", "-o", options, f"{base}/root")
-        prepare(self.design, name, base / "root", public_key=public_key)
+        make(base / "root")
         (base / "root/etc/machine-id").write_text("")
         full = self.prefix + name
         cgroup = CGROUPS / full
@@ -95,7 +117,8 @@ class Machines:
     def context(self, state: Path) -> Context:
         """Context for stages, with the host keys of all machines that were booted."""
         key = (self.folder / next(iter(self.running)) / "root/etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
-        lines = [f"{self.design.switches[name].mgmt.ip} {key[0]} {key[1]}\n" for name in self.running]
+        addresses = [switch.mgmt.ip for name, switch in self.design.switches.items() if name in self.running]
+        lines = [f"{address} {key[0]} {key[1]}\n" for address in addresses]
         ssh.files(state).known_hosts.write_text("".join(lines))
         return Context(self.design, state, state, state, {})
 

@@ -26,7 +26,13 @@ CARRIED = (
     "lab/switch/device/kernel.py",
 )
 """Files of this package that run on the switch."""
-COMMANDS = {"config": "config_main", "show": "show_main", "sonic-cfggen": "cfggen_main", "docker": "docker_main"}
+COMMANDS = {
+    "config": "config_main",
+    "show": "show_main",
+    "sonic-cfggen": "cfggen_main",
+    "sonic-db-cli": "db_cli_main",
+    "docker": "docker_main",
+}
 STARTUP = "etc/sonic/config_db.json"
 UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service")
 ADMIN_UID = 1000

@@ -19,6 +19,7 @@ from scs_rack.sonic.checks import check_tables
 STARTUP = Path("/etc/sonic/config_db.json")
 CHECKPOINTS = Path("/etc/sonic/checkpoints")
 CONTAINERS = ("bgp", "lldp", "database")
+DATABASES = {"APPL_DB": "0", "CONFIG_DB": "4", "STATE_DB": "6"}
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -241,6 +242,14 @@ def cfggen_main() -> None:
         configdb.merge(configdb.connect(), tables)
     if args.print_data:
         print(configdb.dump(tables), end="")
+
+
+def db_cli_main() -> NoReturn:
+    """`sonic-db-cli DATABASE COMMAND`: Redis commands on one of SONiC's databases."""
+    words = sys.argv[1:]
+    if len(words) < 2 or words[0] not in DATABASES:
+        not_offered(f"sonic-db-cli {' '.join(words)}")
+    os.execvp("redis-cli", ["redis-cli", "-s", configdb.SOCKET, "-n", DATABASES[words[0]], *words[1:]])  # noqa: S606
 
 
 def docker_main() -> NoReturn:
