@@ -1,10 +1,8 @@
 """A run as one HTML page that needs nothing else: no script, no style sheet or picture from anywhere."""
 
 import datetime as dt
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,9 +13,11 @@ from scs_rack.conformance.scs_suite import Verdict
 from scs_rack.design import Design
 from scs_rack.engine.execute import GOOD
 from scs_rack.engine.runs import RunRecord, StageRecord
+from scs_rack.report.elevation import elevation
 from scs_rack.report.summary import gate_word
 from scs_rack.report.tally import cost
 from scs_rack.report.terminal import STYLES, duration
+from scs_rack.results import Finding
 
 SLOWEST = 15
 
@@ -49,28 +49,22 @@ def write_report(run: RunRecord, design: Design, path: Path) -> Path:
         bars=_bars(run),
         cost=spent,
         slowest=spent.slowest[:SLOWEST],
-        findings=[(stage.name, one) for stage in run.stages.values() for one in (*stage.gate, *_carried(stage))],
+        findings=[(stage.name, one) for stage in run.stages.values() for one in _findings(stage)],
         errors=[(stage.name, one) for stage in run.stages.values() for one in stage.results if one.error],
         changes=sum(stage.outcome.changed for stage in run.stages.values()),
         verdict=verdict_words(proof.verdict if proof else None),
         proof=proof,
-        picture=_picture(design),
+        picture=Markup(elevation(design)),  # noqa: S704 (our own drawing; it escapes names itself)
     )
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _picture(design: Design) -> Markup:
-    try:
-        drawing = importlib.import_module("scs_rack.report.elevation")
-    except ModuleNotFoundError:
-        return Markup("")
-    return Markup(drawing.elevation(design))  # noqa: S704 (our own drawing; it escapes names itself)
-
-
-def _carried(stage: StageRecord) -> list[Any]:
-    """Findings that came with results."""
-    return [finding for result in stage.results for finding in result.findings]
+def _findings(stage: StageRecord) -> list[Finding]:
+    """What the gate found and what came with results, the worst first, each once."""
+    carried = (finding for result in stage.results for finding in result.findings)
+    worst_first = ("error", "warning", "info")
+    return sorted(dict.fromkeys([*stage.gate, *carried]), key=lambda finding: worst_first.index(finding.severity))
 
 
 def _bars(run: RunRecord) -> list[Bar]:

@@ -45,6 +45,8 @@ def gate_word(stage: StageRecord) -> str:
     if stage.state in {"passed", "verified"}:
         warnings = sum(finding.severity == "warning" for finding in stage.gate)
         return f"passed, {warnings} warnings" if warnings else "passed"
+    if stage.state in {"waiting", "running", "gate"}:
+        return "is asked now" if stage.state == "gate" else ""
     errors = sum(finding.severity == "error" for finding in stage.gate)
     return f"{errors} findings" if errors else "not asked"
 

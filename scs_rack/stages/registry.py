@@ -19,14 +19,4 @@ _STAGES = (
 
 def stages() -> list[Stage]:
     """One object of each stage; their modules are imported only now."""
-    found = []
-    for module, name in _STAGES:
-        try:
-            found.append(cast("Stage", getattr(importlib.import_module(module), name)()))
-        except ModuleNotFoundError as error:
-            if error.name != module:
-                raise
-    known = {stage.name for stage in found}
-    for stage in found:
-        object.__setattr__(stage, "needs", tuple(need for need in stage.needs if need in known))
-    return found
+    return [cast("Stage", getattr(importlib.import_module(module), name)()) for module, name in _STAGES]
