@@ -48,6 +48,10 @@ class Draft:
         """True when all of a section could be read."""
         return not any(path[0] == section for path in self.lost)
 
+    def torn(self, *path: str) -> bool:
+        """True when something at or below a path could not be read."""
+        return any(gone[: len(path)] == path for gone in self.lost)
+
     def names(self, section: str) -> set[str]:
         """Names that a section has, readable or not."""
         return self.stated.get(section, set())

@@ -31,14 +31,16 @@ class Port:
 def ports_of(draft: Draft, device: str) -> dict[str, Port] | None:
     """All ports of a device by name; None when they are not known."""
     if device == MANAGER:
+        if draft.torn(MANAGER, "nics"):
+            return None
         return {name: Port(device, name, use) for name, use in draft.manager.nics.items()} if draft.manager else None
     if device in draft.servers:
         model = draft.model(device)
-        if model is None:
+        if model is None or draft.torn("server_models", draft.servers[device].model, "nics"):
             return None
         nics = {name: Port(device, name, nic.use, None, (nic.speed,)) for name, nic in model.nics.items()}
         return {**nics, BMC_PORT: Port(device, BMC_PORT, "mgmt", None, (MGMT_SPEED,))}
-    if device in draft.switch_ports:
+    if device in draft.switch_ports and not draft.torn("switches", device, "breakouts"):
         role = draft.switches[device].role
         own = {SWITCH_MGMT_PORT: Port(device, SWITCH_MGMT_PORT, "mgmt", None, (MGMT_SPEED,))}
         data = draft.switch_ports[device].values()
@@ -55,12 +57,16 @@ class Wiring:
     def __init__(self, draft: Draft) -> None:
         names = {MANAGER, *(end.device for cable in draft.cables.values() for end in cable)}
         self.ports = {name: ports_of(draft, name) for name in sorted(names)}
+        self.dangling: set[str] = set()
+        """Devices that a cable means whose end does not exist: such cables are told, what they leave open is not."""
         self.pairs: list[tuple[int, Port, Port]] = []
         """Number and ends of each cable whose both ends exist."""
         for number, cable in draft.cables.items():
             one, other = (self.find(end) for end in cable)
             if one and other:
                 self.pairs.append((number, one, other))
+            else:
+                self.dangling |= {_meant(end.device, draft) for end in cable}
         self.far: dict[tuple[str, str], Port] = {}
         """The port at the other end of each cabled port."""
         for _, one, other in self.pairs:
@@ -72,6 +78,16 @@ class Wiring:
     def find(self, end: End) -> Port | None:
         """The port at an end, when it exists."""
         return (self.ports.get(end.device) or {}).get(end.port)
+
+
+def _meant(device: str, draft: Draft) -> str:
+    """The device that a name means: itself, or the nearest one that there is."""
+    from difflib import get_close_matches
+
+    known = draft.names("servers") | draft.names("switches") | {MANAGER}
+    if device in known:
+        return device
+    return next(iter(get_close_matches(device, sorted(known), n=1)), device)
 
 
 def link_speed(one: Port, other: Port) -> int | None:

@@ -8,7 +8,7 @@ from scs_rack.model.checks import run_checks
 from scs_rack.model.draft import draft_of, salvage
 from scs_rack.model.fault import Fault, RackFaulty
 from scs_rack.model.rack import Rack
-from scs_rack.model.shape import shape_problem
+from scs_rack.model.shape import shape_problems
 from scs_rack.model.source import read_source
 
 
@@ -33,8 +33,7 @@ def check_rack(where: str | Path) -> tuple[Rack | None, list[Fault]]:
         rack = Rack.model_validate(source.data)
         draft = draft_of(rack)
     except ValidationError as error:
-        problems = [shape_problem(one) for one in error.errors(include_url=False)]
-        faults += [source.fault(check, problem) for check, problem in problems]
+        faults += [source.fault(check, problem) for check, problem in shape_problems(error.errors(include_url=False))]
         draft = salvage(source.data)
     faults += run_checks(draft, source)
     return rack, sorted(faults, key=lambda fault: fault.line)

@@ -13,12 +13,16 @@ from scs_rack.model.fault import Path, Problem
 from scs_rack.model.rack import Rack
 
 
-def nearest(word: str, known: Iterable[str], otherwise: str = "there are") -> str:
-    """A hint: the known word that is nearest to a wrong one, or all of them."""
+def _close(word: str, words: Iterable[str]) -> list[str]:
     from difflib import get_close_matches
 
+    return get_close_matches(word, list(words), n=1, cutoff=0.6)
+
+
+def nearest(word: str, known: Iterable[str], otherwise: str = "there are") -> str:
+    """A hint: the known word that is nearest to a wrong one, or all of them."""
     words = list(known)
-    close = get_close_matches(word, words, n=1, cutoff=0.6)
+    close = _close(word, words)
     if close:
         return f"did you mean {close[0]}?"
     return f"{otherwise} {', '.join(words)}" if words else "there are none"
@@ -118,7 +122,6 @@ KINDS: dict[str, tuple[str, Callable[[Path, ErrorDetails], Problem]]] = {
     "literal_error": ("wrong-choice", _literal),
     "value_error": ("wrong-value", _own),
     "int_parsing": ("wrong-type", _INTEGER),
-    "int_from_float": ("wrong-type", _INTEGER),
     "int_type": ("wrong-type", _INTEGER),
     "float_parsing": ("wrong-type", _kind("not a number")),
     "float_type": ("wrong-type", _kind("not a number")),
@@ -141,7 +144,23 @@ KINDS: dict[str, tuple[str, Callable[[Path, ErrorDetails], Problem]]] = {
 """Kinds of pydantic's errors: the name of the check, and what makes the problem."""
 
 
-def shape_problem(error: ErrorDetails) -> tuple[str, Problem]:
+def shape_problems(errors: Iterable[ErrorDetails]) -> list[tuple[str, Problem]]:
+    """Check name and problem of each error of pydantic about a rack.
+
+    A key that is not stated because it is misspelled is told once.
+    """
+    known = list(errors)
+    missing = {error["loc"] for error in known if error["type"] == "missing"}
+    meant = set()
+    for error in known:
+        if error["type"] == "extra_forbidden":
+            *above, key = error["loc"]
+            wanted = [str(path[-1]) for path in missing if path[:-1] == tuple(above)]
+            meant |= {(*above, close) for close in _close(str(key), keys_at(tuple(above))) if close in wanted}
+    return [_problem(error) for error in known if error["type"] != "missing" or error["loc"] not in meant]
+
+
+def _problem(error: ErrorDetails) -> tuple[str, Problem]:
     """Check name and problem of one error of pydantic about a rack."""
     path = tuple(part for part in error["loc"] if part != "[key]")
     check, make = KINDS.get(error["type"], ("wrong-value", _kind(error["msg"])))

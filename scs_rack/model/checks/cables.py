@@ -66,6 +66,10 @@ def port_used_twice(draft: Draft) -> Iterator[Problem]:
             seen.setdefault(port, number)
 
 
+def _is_oob(draft: Draft, device: str) -> bool:
+    return device in draft.switches and draft.switches[device].role == "oob"
+
+
 def cable_ends(draft: Draft) -> Iterator[Problem]:
     """A cable joins a port of a switch with what belongs there."""
     for number, one, other in draft.wiring.pairs:
@@ -80,6 +84,9 @@ def cable_ends(draft: Draft) -> Iterator[Problem]:
             if port.use == "unused":
                 hint = "give the NIC of the server model a use, or leave the cable out"
                 yield Problem(path, f"{port.port} of {port.device} is unused", hint, value)
+            elif port.port == SWITCH_MGMT_PORT and _is_oob(draft, port.device):
+                hint = "it is managed by an address in its own VLAN; leave the cable out"
+                yield Problem(path, f"{port.port} of {port.device} needs no cable", hint, value)
             elif switch.role != WANTED[port.use]:
                 want = "an out-of-band switch" if port.use == "mgmt" else "a leaf"
                 hint = f"{switch.device} has the role {switch.role}"

@@ -7,51 +7,52 @@ from scs_rack.model.ends import BMC_PORT, SWITCH_MGMT_PORT
 from scs_rack.model.fault import Problem
 
 
+def _lacks(draft: Draft, device: str, port: str) -> bool:
+    """True when a port has no cable, and no faulty cable may be meant for the device."""
+    wiring = draft.wiring
+    return draft.whole("cables") and (device, port) not in wiring.cabled and device not in wiring.dangling
+
+
 def bmc_cable(draft: Draft) -> Iterator[Problem]:
     """Each server's BMC is cabled."""
-    for name in draft.servers if draft.whole("cables") else ():
-        if (name, BMC_PORT) not in draft.wiring.cabled:
+    for name in draft.servers:
+        if _lacks(draft, name, BMC_PORT):
             hint = f"add a cable [{name}:{BMC_PORT}, SWITCH:PORT] to an out-of-band switch"
             yield Problem(("servers", name), "the BMC has no cable", hint, "")
 
 
 def management_cable(draft: Draft) -> Iterator[Problem]:
     """Each server's management NIC and each fabric switch's management port are cabled."""
-    if not draft.whole("cables"):
-        return
     for name in draft.servers:
         model = draft.model(name)
         nics = [nic for nic, what in model.nics.items() if what.use == "mgmt"] if model else []
         for nic in nics[:1]:
-            if (name, nic) not in draft.wiring.cabled:
+            if _lacks(draft, name, nic):
                 hint = f"add a cable [{name}:{nic}, SWITCH:PORT] to an out-of-band switch"
                 yield Problem(("servers", name), "the management NIC has no cable", hint, f"{name}:{nic}")
     for name, switch in draft.switches.items():
-        if switch.role != "oob" and (name, SWITCH_MGMT_PORT) not in draft.wiring.cabled:
+        if switch.role != "oob" and _lacks(draft, name, SWITCH_MGMT_PORT):
             hint = f"add a cable [{name}:{SWITCH_MGMT_PORT}, SWITCH:PORT] to an out-of-band switch"
             yield Problem(("switches", name), "the management port has no cable", hint, "")
 
 
 def two_leaves(draft: Draft) -> Iterator[Problem]:
     """A server in service has uplinks to two different leaves."""
-    for name in draft.active:
+    for name, server in draft.active.items():
         model = draft.model(name)
-        if model is None or not draft.whole("cables"):
+        if model is None or draft.torn("server_models", server.model, "nics"):
+            continue
+        if not draft.whole("cables") or name in draft.wiring.dangling:
             continue
         uplinks = [nic for nic, what in model.nics.items() if what.use == "uplink"]
-        far = [draft.wiring.far.get((name, nic)) for nic in uplinks]
-        leaves = sorted({port.device for port in far if port and port.role == "leaf"})
-        if len(leaves) < 2 and not _cabled_to_unknown(draft, name, uplinks):
+        far = [port for nic in uplinks if (port := draft.wiring.far.get((name, nic)))]
+        leaves = sorted({port.device for port in far if port.role == "leaf"})
+        if len(leaves) < 2 and all(port.role == "leaf" for port in far):
             has = f"its uplinks go to {leaves[0]} only" if leaves else "none of its uplinks goes to a leaf"
-            yield Problem(("servers", name), "no uplinks to two leaves", f"{has}; {_free(uplinks)}", "")
+            yield Problem(("servers", name), "no uplinks to two leaves", f"{has}; {_remedy(uplinks)}", "")
 
 
-def _cabled_to_unknown(draft: Draft, name: str, uplinks: list[str]) -> bool:
-    """True when an uplink has a cable whose other end is faulty and reported as such."""
-    return any((name, nic) in draft.wiring.cabled and (name, nic) not in draft.wiring.far for nic in uplinks)
-
-
-def _free(uplinks: list[str]) -> str:
+def _remedy(uplinks: list[str]) -> str:
     return f"cable {' and '.join(uplinks)} to different leaves" if uplinks else "give its model NICs with `use: uplink`"
 
 
@@ -61,8 +62,8 @@ def manager_cable(draft: Draft) -> Iterator[Problem]:
     if draft.manager and "mgmt" not in nics.values():
         hint = "give one of its NICs the use `mgmt`; BMCs and switches are reached by it"
         yield Problem((MANAGER, "nics"), "the manager has no management NIC", hint)
-    for nic in nics if draft.whole("cables") else ():
-        if (MANAGER, nic) not in draft.wiring.cabled:
+    for nic in nics:
+        if _lacks(draft, MANAGER, nic):
             hint = f"add a cable [{MANAGER}:{nic}, SWITCH:PORT], or leave the NIC out"
             yield Problem((MANAGER, "nics", nic), "the NIC has no cable", hint, "")
 

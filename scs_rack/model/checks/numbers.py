@@ -138,7 +138,8 @@ def _twice(numbers: list[_Number], fixed: dict[Any, str]) -> Iterator[Problem]:
 
 def address_twice(draft: Draft) -> Iterator[Problem]:
     """No address is used twice."""
-    yield from _twice([number for _, _, numbers in _groups(draft) for number in numbers], _fixed(draft))
+    for _, prefix, numbers in _groups(draft):
+        yield from _twice(numbers, {address: who for address, who in _fixed(draft).items() if address in prefix})
 
 
 def asn_twice(draft: Draft) -> Iterator[Problem]:

@@ -1,0 +1,35 @@
+"""Wrong rack files: a case is a folder with what is spoiled in base.yml (or a whole rack.yml), and what is said."""
+
+from pathlib import Path
+
+import yaml
+
+from scs_rack.model.fault import Fault
+from scs_rack.model.load import check_rack
+
+FOLDER = Path(__file__).parent
+CASES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir() and not path.name.startswith("__"))
+
+
+def spoiled(case: str) -> bytes:
+    """The rack file of a case: base.yml with each text of edit.yml found once and replaced."""
+    whole = FOLDER / case / "rack.yml"
+    if whole.exists():
+        return whole.read_bytes()
+    text = (FOLDER / "base.yml").read_text(encoding="utf-8")
+    for edit in yaml.safe_load((FOLDER / case / "edit.yml").read_text(encoding="utf-8")):
+        assert text.count(edit["find"]) == 1, f"{case}: {edit['find']} must stand once in base.yml"
+        text = text.replace(edit["find"], edit["put"])
+    return text.encode()
+
+
+def faults_of(case: str, folder: Path) -> list[Fault]:
+    """All faults of a case."""
+    path = folder / "rack.yml"
+    path.write_bytes(spoiled(case))
+    return check_rack(path)[1]
+
+
+def said(faults: list[Fault]) -> str:
+    """What a person reads, with the bare name of the file."""
+    return "".join(f"{fault}\n".replace(fault.file, "rack.yml", 1) for fault in faults)
