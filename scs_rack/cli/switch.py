@@ -18,7 +18,8 @@ from scs_rack.paths import state_dir
 from scs_rack.results import Finding
 from scs_rack.sonic import apply
 from scs_rack.sonic.checks import check_tables, load_tables
-from scs_rack.sonic.generate import config_db
+from scs_rack.sonic.frr import frr_conf
+from scs_rack.sonic.generate import all_tables, config_db
 from scs_rack.sonic.tables import summary
 from scs_rack.sonic.transport import Switch, on_all, switches
 
@@ -36,6 +37,7 @@ def register(commands: Commands) -> None:
     rack_option(parser)
     parser.add_argument("switch", metavar="SWITCH")
     parser.add_argument("--running", action="store_true", help="what runs on the switch instead")
+    parser.add_argument("--frr", action="store_true", help="the frr.conf that belongs to it instead")
     parser = add_command(
         verbs,
         "diff",
@@ -102,6 +104,10 @@ def _switch(ctx: Context, name: str) -> Switch:
 
 
 def _show(args: argparse.Namespace) -> int:
+    if args.frr:
+        tables = all_tables(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch)
+        print(frr_conf(tables), end="")
+        return 0
     if args.running:
         tables = apply.read(_switch(devices(args), args.switch))
     else:

@@ -83,7 +83,7 @@ def plan(switch: Switch) -> Plan:
         raise Unsupported(
             f"{switch.name}: release {design.switches[switch.name].release} needs its own frr.conf, "
             "which scs-rack generates but does not apply yet",
-            "run 202505 or newer on the switch, or take both files from `scs-rack render`",
+            f"run 202505 or newer on it, or load what `scs-rack switch show {switch.name}` prints, and its --frr",
         )
     running = read(switch)
     goal = target(running, config_db(design, switch.name))

@@ -256,7 +256,8 @@ def _routing(design: Design, switch: SwitchDesign) -> Tables:
     return {table: rows for table, rows in tables.items() if rows}
 
 
-def _all_tables(design: Design, name: str) -> Tables:
+def all_tables(design: Design, name: str) -> Tables:
+    """All that follows from a Design for a switch, whatever its release can keep in CONFIG_DB."""
     switch = design.switches[name]
     tables: Tables = {"DEVICE_METADATA": {"localhost": _metadata(switch)}, **_ports(design, switch)}
     tables |= _vlans(switch)
@@ -274,7 +275,7 @@ def config_db(design: Design, switch_name: str) -> Tables:
         KeyError: the rack has no switch of that name.
         BadBreakout: a port can't be broken out as the rack file says.
     """
-    tables = _all_tables(design, switch_name)
+    tables = all_tables(design, switch_name)
     if is_split(design.switches[switch_name].release):
         return {table: rows for table, rows in tables.items() if table not in BGP_TABLES}
     return tables
@@ -284,7 +285,7 @@ def frr_file(design: Design, switch_name: str) -> str | None:
     """FRR's configuration of a switch whose release keeps it in a file; None where CONFIG_DB holds it."""
     if not is_split(design.switches[switch_name].release):
         return None
-    return frr_conf(_all_tables(design, switch_name))
+    return frr_conf(all_tables(design, switch_name))
 
 
 def day0(design: Design, switch_name: str) -> Tables:
