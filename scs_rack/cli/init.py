@@ -26,7 +26,8 @@ def register(commands: Commands) -> None:
 
 def starter(name: str, folder: Path) -> str:
     """The rack file to start from; `folder` is where its comments say that it stands."""
-    return STARTER.read_text(encoding="utf-8").replace("@NAME@", name).replace("@DIR@", str(folder))
+    text = STARTER.read_text(encoding="utf-8")
+    return text.replace("inventory/your-rack", str(folder)).replace("your-rack", name)
 
 
 def init(args: argparse.Namespace) -> int:

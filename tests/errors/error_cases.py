@@ -1,4 +1,4 @@
-"""Wrong rack files: a case is a folder with what is spoiled in base.yml (or a whole rack.yml), and what is said."""
+"""Wrong rack files: a case is a folder with what is spoiled in base.yml (or a whole file, rack.raw), and what is said."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ CASES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir() and not p
 
 def spoiled(case: str) -> bytes:
     """The rack file of a case: base.yml with each text of edit.yml found once and replaced."""
-    whole = FOLDER / case / "rack.yml"
+    whole = FOLDER / case / "rack.raw"
     if whole.exists():
         return whole.read_bytes()
     text = (FOLDER / "base.yml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Each message of `scs-rack validate` is pinned: wrong input beside the exact words. `tests/regenerate.py` rewrites."""
+"""Each message of `scs-rack validate` is pinned: wrong input beside the exact words. `make golden` rewrites."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""What render writes is pinned byte for byte; `tests/regenerate.py` writes it anew."""
+"""What render writes is pinned byte for byte; `make golden` writes it anew."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def test_render_writes_what_is_pinned_and_nothing_else(rack):
     found, wanted = output(rack), expected(rack)
     assert sorted(found) == sorted(wanted)
     for name, content in found.items():
-        assert content == wanted[name], f"{rack}/{name}: python tests/regenerate.py, then look at git diff"
+        assert content == wanted[name], f"{rack}/{name}: make golden, then look at git diff"
 
 
 @pytest.mark.parametrize("rack", RACKS)

@@ -1,6 +1,6 @@
 """Write anew what golden tests and error tests expect; look at the difference before you commit it.
 
-Run from the top of the checkout: python tests/regenerate.py
+Run by `make golden`.
 """
 
 import sys
