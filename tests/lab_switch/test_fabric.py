@@ -1,0 +1,233 @@
+"""Two leaves, an out-of-band switch and a host, all real machines in namespaces of their own."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scs_rack import ssh
+from scs_rack.design import make_design
+from scs_rack.lab import netns
+from scs_rack.model.load import load_rack
+from scs_rack.results import Finding
+from scs_rack.sonic import apply as change
+from scs_rack.sonic.apply import RolledBack
+from scs_rack.sonic.cabling import listen
+from scs_rack.sonic.tables import compare
+from scs_rack.sonic.transport import Switch, SwitchUnreachable, on_all, switches
+from scs_rack.sonic.verify import await_sessions, host_ports, sessions
+from scs_rack.stages.switches import SwitchesStage
+
+from .machines import Machines, missing, sh
+
+pytestmark = [pytest.mark.root, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+MANAGER = "sonic-manager"
+
+HOST = """frr defaults datacenter
+router bgp {asn}
+ bgp router-id {loopback}
+ no bgp default ipv4-unicast
+ neighbor LEAF peer-group
+ neighbor LEAF remote-as external
+ neighbor LEAF timers connect 2
+ neighbor up0 interface peer-group LEAF
+ neighbor up1 interface peer-group LEAF
+ address-family ipv4 unicast
+  network {loopback}/32
+  neighbor LEAF activate
+ exit-address-family
+ address-family ipv6 unicast
+  neighbor LEAF activate
+ exit-address-family
+"""
+
+
+def until(seconds, condition):
+    """Wait for a condition; returns whether it came true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.3)
+    return True
+
+
+def answers(switch):
+    try:
+        return switch.run("true", timeout=5, fresh=True).code == 0
+    except SwitchUnreachable:
+        return False
+
+
+@pytest.fixture(scope="module")
+def fabric(tmp_path_factory):
+    design = make_design(load_rack(Path(__file__).parents[2] / "inventory/lab"))
+    state = tmp_path_factory.mktemp("state")
+    key = ssh.ensure(state).public.read_text()
+    machines = Machines(design, tmp_path_factory.mktemp("machines"))
+    try:
+        for name in ("oob1", "leaf1", "leaf2", "node1", "manager"):
+            machines.namespace(name)
+        machines.cable(("leaf1", "eth0"), ("oob1", "Ethernet8"))
+        machines.cable(("leaf2", "eth0"), ("oob1", "Ethernet9"))
+        machines.cable(("manager", "oob"), ("oob1", "Ethernet10"))
+        machines.cable(("node1", "up0"), ("leaf1", "Ethernet0"))
+        machines.cable(("node1", "up1"), ("leaf2", "Ethernet0"))
+        node = design.nodes["node1"]
+        for line in (
+            f"-n {MANAGER} address add {design.manager.mgmt} dev oob",
+            f"-n {MANAGER} link set oob up",
+            f"-n sonic-node1 address add {node.loopback4}/32 dev lo",
+            "-n sonic-node1 link set up0 up",
+            "-n sonic-node1 link set up1 up",
+        ):
+            sh("ip", *line.split())
+        for name in ("oob1", "leaf1", "leaf2"):
+            machines.boot_switch(name, key)
+        machines.boot_host("node1", HOST.format(asn=node.asn, loopback=node.loopback4))
+        ctx = machines.context(state)
+        with netns.inside(MANAGER):
+            assert until(60, lambda: all(answer is True for answer in on_all(switches(ctx), answers).values()))
+            yield machines, ctx
+    finally:
+        machines.close()
+
+
+@pytest.fixture(scope="module")
+def configured(fabric):
+    machines, ctx = fabric
+    stage = SwitchesStage()
+    planned = {one.device: one for one in stage.plan(ctx)}
+    assert planned.keys() == {"oob1", "leaf1", "leaf2"}
+    assert "+ BGP_NEIGHBOR|default|Ethernet0 peer_group_name=HOSTS" in planned["leaf1"].diff
+    results = list(stage.apply(ctx))
+    assert [result.error for result in results] == [None] * 3
+    assert results[0].device == "oob1"  # everything else is reached through it
+    assert all(result.changed for result in results)
+    return machines, ctx
+
+
+def test_a_second_run_changes_nothing(configured):
+    _, ctx = configured
+    stage = SwitchesStage()
+    assert list(stage.plan(ctx)) == []
+    assert not any(result.changed or result.error for result in stage.apply(ctx))
+
+
+def test_host_and_leaves_speak_bgp_and_exchange_loopbacks(configured):
+    machines, ctx = configured
+    ports = {leaf: [use for use in host_ports(ctx.design, leaf) if use.peer == "node1"] for leaf in ("leaf1", "leaf2")}
+    assert await_sessions(ctx, ports, 40) == []
+    leaf = ctx.design.switches["leaf2"].loopback4
+    assert until(10, lambda: str(leaf) in machines.run("node1", "vtysh", "-c", "show ip route bgp json"))
+    source = str(ctx.design.nodes["node1"].loopback4)
+    machines.run("node1", "ping", "-c", "2", "-I", source, str(leaf))
+
+
+def test_what_is_announced_is_loopbacks_only(configured):
+    machines, ctx = configured
+    test_host_and_leaves_speak_bgp_and_exchange_loopbacks(configured)
+    routes = json.loads(machines.run("node1", "vtysh", "-c", "show bgp ipv4 unicast json"))["routes"]
+    assert set(routes) == {
+        f"{address}/32"
+        for address in (
+            ctx.design.nodes["node1"].loopback4,
+            ctx.design.switches["leaf1"].loopback4,
+            ctx.design.switches["leaf2"].loopback4,
+        )
+    }
+
+
+def test_the_gate_sees_what_is_wrong(configured):
+    _, ctx = configured
+    found = {(finding.type, finding.where) for finding in SwitchesStage().gate(ctx)}
+    assert {where for kind, where in found if kind == "link-down"} == {  # these cables are not in this little rack
+        "leaf1 Ethernet7", "leaf1 Ethernet15", "leaf2 Ethernet7", "leaf2 Ethernet15",
+    }  # fmt: skip
+    assert not any(kind == "config-differs" for kind, _ in found)
+    switch = Switch(ctx, "oob1")
+    switch.ask("sudo sonic-db-cli CONFIG_DB hset 'PORT|Ethernet3' description changed >/dev/null")
+    found = {(finding.type, finding.where) for finding in SwitchesStage().gate(ctx)}
+    assert ("config-differs", "oob1") in found
+    assert [result.device for result in SwitchesStage().apply(ctx) if result.changed] == ["oob1"]
+
+
+def test_ports_hear_each_other(configured):
+    _, ctx = configured
+
+    def right():
+        heard, _, _ = listen(ctx)
+        return heard.get(("oob1", "Ethernet8")) == ("leaf1", "eth0") and heard.get(("leaf2", "eth0")) == (
+            "oob1",
+            "Ethernet9",
+        )
+
+    assert until(30, right)
+
+
+def wrong_asn(plan):
+    """A plan that gives a leaf another AS number: its sessions would not survive that."""
+    goal = {
+        **plan.running,
+        "BGP_GLOBALS": {"default": {**plan.running["BGP_GLOBALS"]["default"], "local_asn": "65000"}},
+    }
+    return replace(plan, goal=goal, changes=compare(plan.running, goal))
+
+
+def test_a_change_that_is_not_liked_is_undone(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "leaf1")
+    plan = wrong_asn(change.plan(switch))
+    bad = Finding("bgp-session-lost", "error", "leaf1 Ethernet0", "the session that was there", "down")
+    with pytest.raises(RolledBack, match="went back to what ran before"):
+        change.apply(switch, plan, lambda _: [bad])
+    assert change.read(switch) == plan.running
+    assert switch.ask("sudo config list-checkpoints").strip() == "[]"
+    assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
+
+
+def test_when_we_die_the_switch_goes_back_by_itself(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "leaf1")
+    plan = wrong_asn(change.plan(switch))
+
+    def die(_switch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change.apply(switch, plan, die, deadman=4)
+    assert change.read(switch) == plan.goal
+    assert until(20, lambda: change.read(switch) == plan.running)
+
+
+def test_a_change_that_cuts_us_off_is_undone(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "leaf2")
+    plan = change.plan(switch)
+    goal = {**plan.running, "MGMT_INTERFACE": {"eth0|192.0.2.9/24": {"gwaddr": "192.0.2.1"}}}
+    with pytest.raises(RolledBack, match=r"went back to what ran before|goes back by itself"):
+        change.apply(switch, replace(plan, goal=goal, changes=[]), lambda _: [], deadman=15)
+    assert until(30, lambda: answers(switch))
+    assert change.read(switch) == plan.running
+
+
+def test_a_switch_that_lost_power_keeps_what_was_saved(configured):
+    machines, ctx = configured
+    saved = json.loads(machines.run("leaf1", "cat", "/etc/sonic/config_db.json"))
+    assert saved["BGP_GLOBALS"]["default"]["local_asn"] == str(ctx.design.switches["leaf1"].asn)
+
+
+def test_without_its_host_key_nothing_is_done(configured, tmp_path):
+    _, ctx = configured
+    ssh.ensure(tmp_path)
+    stranger = replace(ctx, state_dir=tmp_path)
+    with pytest.raises(SwitchUnreachable):
+        Switch(stranger, "leaf1").run("true", timeout=15)
+
+
+def test_sessions_of_a_leaf_are_read(configured):
+    _, ctx = configured
+    assert {"Ethernet0", "Ethernet7"} <= sessions(Switch(ctx, "leaf1")).keys()
