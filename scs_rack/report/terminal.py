@@ -132,10 +132,16 @@ class Plain(Progress):
             self._say(stage.name, f"{result.device}: {result.step}: FAILED: {result.error}")
         for finding in result.findings:
             self._say(stage.name, _finding_line(finding))
-        row = self.rows[stage.name]
-        if time.monotonic() - self._told.get(stage.name, 0.0) > HEARTBEAT:
-            counts = f"{len(row.devices)} devices, {row.steps} steps, {row.changed} changed"
-            self._say(stage.name, f"{counts}, {row.spent():.0f} s, now {row.last}{_left(self.left())}")
+
+    def tick(self) -> None:
+        """Say how far each stage is that has been silent for a while."""
+        with self.lock:
+            for row in self.rows.values():
+                silent = time.monotonic() - self._told.get(row.name, 0.0) > HEARTBEAT
+                if silent and row.state in {"running", "gate"}:
+                    counts = f"{len(row.devices)} devices, {row.steps} steps, {row.changed} changed"
+                    last = f", last {row.last}" if row.last else ""
+                    self._say(row.name, f"{counts}, {row.spent():.0f} s{last}{_left(self.left())}")
 
     def gate_started(self, stage: Stage) -> None:
         """See `Listener`."""
@@ -222,11 +228,21 @@ class LiveTable(Progress):
 def progress(console: Console, stages: Sequence[Stage], before: Mapping[str, float]) -> Iterator[Listener]:
     """The form of progress that suits where the output goes."""
     if not console.is_terminal:
-        yield Plain(stages, before, console)
+        plain, over = Plain(stages, before, console), threading.Event()
+        threading.Thread(target=_ticking, args=(plain, over), daemon=True).start()
+        try:
+            yield plain
+        finally:
+            over.set()
         return
     table = LiveTable(stages, before, console)
     with Live(table, console=console, refresh_per_second=4, transient=True):
         yield table
+
+
+def _ticking(plain: Plain, over: threading.Event) -> None:
+    while not over.wait(1.0):
+        plain.tick()
 
 
 def duration(seconds: float) -> str:
