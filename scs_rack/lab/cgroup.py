@@ -35,7 +35,14 @@ def of(lab: str, *parts: str) -> Path:
 
 
 def create(group: Path) -> None:
-    """Make a group, with all controllers that its parents can hand down."""
+    """Make a fresh group without processes, with all controllers that its parents can hand down.
+
+    A group that was killed is never used again: Linux 6.18 kills every process that is cloned into it (the kill count
+    of the parent's group is compared with that of the new one), which hits the units of a machine that is started
+    again in its old groups.
+    """
+    if not populated(group):
+        remove(group)
     group.mkdir(parents=True, exist_ok=True)
     top = unified()
     for parent in reversed(group.relative_to(top).parents):

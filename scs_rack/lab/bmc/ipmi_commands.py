@@ -194,7 +194,7 @@ def _locator() -> bytes:
 _LOCATOR = _locator()
 
 
-@_command(TRANSPORT, 0x02, length=4)
+@_command(TRANSPORT, 0x02, privilege=OPERATOR, length=4)
 async def _lan_parameter(machine: Machine, data: bytes) -> bytes:
     """23.2 and table 23-4."""
     if data[0] & 0x0F not in (LAN_CHANNEL, THIS_CHANNEL):
