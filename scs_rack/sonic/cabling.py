@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from scs_rack.design import Design
@@ -10,11 +11,11 @@ from scs_rack.design.ports import BMC_PORT
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError
 from scs_rack.model.rack import Cable
-from scs_rack.remote import Answer, run_many
+from scs_rack.remote import run_many
 from scs_rack.results import Finding
 from scs_rack.sonic.generate import switch_ports
-from scs_rack.sonic.transport import on_all, switches
-from scs_rack.sonic.verify import PAUSE, unreachable
+from scs_rack.sonic.transport import Switch, on_all, switches
+from scs_rack.sonic.verify import PAUSE, links_up, unreachable
 
 End = tuple[str, str]
 """Device and port."""
@@ -80,13 +81,14 @@ def _misplaced(end: End, wanted: End, seen: End, heard: Heard, mates: Mapping[En
     return Finding("cable-misplaced", "error", _name(end), _name(wanted), _name(seen), hint)
 
 
-def judge(design: Design, heard: Heard, speakers: frozenset[str]) -> list[Finding]:
+def judge(design: Design, heard: Heard, speakers: frozenset[str], dark: frozenset[End] = frozenset()) -> list[Finding]:
     """Compare what was heard with the cables of the rack file.
 
     Args:
         design: the rack's design.
         heard: what each port hears at its other end.
         speakers: devices that speak LLDP and could be asked; other cables can't be judged.
+        dark: ports of switches that have no link.
     """
     cables = [_ends(cable) for cable in design.rack.cables]
     mates = {mine: other for one, two in cables for mine, other in ((one, two), (two, one))}
@@ -101,13 +103,20 @@ def judge(design: Design, heard: Heard, speakers: frozenset[str]) -> list[Findin
         elif there not in (None, end):
             findings.append(_misplaced(other, end, there, heard, mates))
         elif here is None and there is None:
-            seen, hint = "nothing heard at either end", "is the link up, and lldpd running at both ends?"
-            findings.append(Finding("cable-silent", "error", _name(end), _name(other), seen, hint))
+            findings.append(_silent(end, other, dark))
         elif here is None or there is None:
             deaf, far = (end, other) if here is None else (other, end)
             seen, hint = "heard at the other end only", "one fibre of the pair, or lldpd on the silent side"
             findings.append(Finding("cable-one-way", "warning", _name(deaf), _name(far), seen, hint))
     return _without_twins(findings)
+
+
+def _silent(end: End, other: End, dark: frozenset[End]) -> Finding:
+    if end in dark:
+        hint = f"is {_name(other)} switched on there, and the cable plugged in?"
+        return Finding("cable-dark", "error", _name(end), _name(other), "no link", hint)
+    hint = "is lldpd running at both ends?"
+    return Finding("cable-silent", "error", _name(end), _name(other), "a link, but nothing heard at either end", hint)
 
 
 def _judgeable(one: End, two: End, speakers: frozenset[str]) -> bool:
@@ -129,37 +138,48 @@ def _without_twins(findings: Iterable[Finding]) -> list[Finding]:
     return kept
 
 
-def _node_answer(answer: Answer) -> dict[str, Any] | Finding:
-    if not answer.ok:
-        return Finding("node-unreachable", "warning", answer.host, "LLDP neighbours", answer.why, "is lldpd running?")
-    parsed: dict[str, Any] = json.loads(answer.out)
-    return parsed
+@dataclass
+class Ear:
+    """What was heard."""
+
+    heard: dict[End, End] = field(default_factory=dict)
+    """What each port hears at its other end."""
+    speakers: set[str] = field(default_factory=set)
+    """Devices that could be asked."""
+    dark: set[End] = field(default_factory=set)
+    """Ports of switches that have no link."""
+    findings: list[Finding] = field(default_factory=list)
+    """Devices that could not be asked."""
 
 
-def listen(ctx: Context) -> tuple[dict[End, End], frozenset[str], list[Finding]]:
-    """Ask all switches and all servers in service what they hear.
+def _ask(switch: Switch) -> tuple[Any, set[str]]:
+    """What a switch hears, and its ports without link."""
+    return switch.ask_json(ON_SWITCH), switch.ctx.design.switches[switch.name].ports.keys() - links_up(switch)
 
-    Returns:
-        What each port hears, the devices that could be asked, and findings about those that could not.
-    """
+
+def listen(ctx: Context) -> Ear:
+    """Ask all switches and all servers in service what they hear."""
     names = port_names(ctx.design)
-    heard: dict[End, End] = {}
-    speakers: set[str] = set()
-    findings: list[Finding] = []
+    ear = Ear()
 
     def take(device: str, answer: Any) -> None:
-        if isinstance(answer, Finding):
-            findings.append(answer)
-            return
-        speakers.add(device)
-        heard.update({(device, port): end for port, end in parse_lldp(answer, names).items()})
+        ear.speakers.add(device)
+        ear.heard.update({(device, port): end for port, end in parse_lldp(answer, names).items()})
 
-    for name, answer in on_all(switches(ctx), lambda switch: switch.ask_json(ON_SWITCH)).items():
-        take(name, unreachable(name, answer) if isinstance(answer, ScsRackError) else answer)
+    for name, said in on_all(switches(ctx), _ask).items():
+        if isinstance(said, ScsRackError):
+            ear.findings.append(unreachable(name, said))
+            continue
+        take(name, said[0])
+        ear.dark |= {(name, port) for port in said[1]}
     nodes = [name for name in ctx.design.in_service if ctx.selected(name)]
     for name, reply in run_many(ctx, nodes, ON_NODE).items():
-        take(name, _node_answer(reply))
-    return heard, frozenset(speakers), findings
+        if reply.ok:
+            take(name, json.loads(reply.out))
+        else:
+            hint = "is lldpd running?"
+            ear.findings.append(Finding("node-unreachable", "warning", name, "LLDP neighbours", reply.why, hint))
+    return ear
 
 
 def check(ctx: Context, seconds: float) -> tuple[list[Finding], int]:
@@ -170,8 +190,9 @@ def check(ctx: Context, seconds: float) -> tuple[list[Finding], int]:
     """
     deadline = time.monotonic() + seconds
     while True:
-        heard, speakers, findings = listen(ctx)
-        faults = judge(ctx.design, heard, speakers)
+        ear = listen(ctx)
+        speakers = frozenset(ear.speakers)
+        faults = judge(ctx.design, ear.heard, speakers, frozenset(ear.dark))
         if not faults or time.monotonic() > deadline or ctx.stop.wait(PAUSE * 4):
             judged = sum(_judgeable(*_ends(cable), speakers) for cable in ctx.design.rack.cables)
-            return findings + faults, judged
+            return ear.findings + faults, judged

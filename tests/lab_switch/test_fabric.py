@@ -159,7 +159,7 @@ def test_ports_hear_each_other(configured):
     _, ctx = configured
 
     def right():
-        heard, _, _ = listen(ctx)
+        heard = listen(ctx).heard
         return heard.get(("oob1", "Ethernet8")) == ("leaf1", "eth0") and heard.get(("leaf2", "eth0")) == (
             "oob1",
             "Ethernet9",

@@ -54,6 +54,8 @@ def test_silent_and_one_way():
     assert types(seen) == [("cable-one-way", "leaf1 Ethernet0")]
     del seen["node1", "up0"]
     assert types(seen) == [("cable-silent", "leaf1 Ethernet0")]
+    (finding,) = judge(LAB, seen, SPEAKERS, frozenset({("leaf1", "Ethernet0")}))
+    assert (finding.type, finding.seen) == ("cable-dark", "no link")
 
 
 def test_only_cables_between_speakers_are_judged():
