@@ -11,8 +11,14 @@ description:
   - In check mode on a host where a database does not run yet, its target counts as a change.
 author: the scs-rack founders
 options:
-  northbound: {description: Target of the northbound database such as C(ptcp:6641:192.0.2.1)., type: str, required: true}
-  southbound: {description: Target of the southbound database., type: str, required: true}
+  northbound:
+    description: Target of the northbound database such as C(ptcp:6641:192.0.2.1).
+    type: str
+    required: true
+  southbound:
+    description: Target of the southbound database.
+    type: str
+    required: true
   inactivity_probe:
     description: Milliseconds without a word from a client after which it is asked whether it lives.
     type: int

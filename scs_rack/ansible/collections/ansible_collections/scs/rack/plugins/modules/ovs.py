@@ -20,7 +20,11 @@ options:
     default: []
     suboptions:
       name: {description: Name of the bridge., type: str, required: true}
-      datapath_type: {description: C(netdev) forwards in userspace., type: str, choices: [system, netdev], default: system}
+      datapath_type:
+        description: C(netdev) forwards in userspace.
+        type: str
+        choices: [system, netdev]
+        default: system
       other_config: {description: Settings of the bridge., type: dict, default: {}}
       ports:
         description: Ports; with more than one interface a port is a bond.
@@ -30,7 +34,10 @@ options:
         suboptions:
           name: {description: Name of the port., type: str, required: true}
           interfaces: {description: Its interfaces; the port's own name when not stated., type: list, elements: str}
-          bond_mode: {description: How a bond spreads traffic., type: str, choices: [active-backup, balance-slb, balance-tcp]}
+          bond_mode:
+            description: How a bond spreads traffic.
+            type: str
+            choices: [active-backup, balance-slb, balance-tcp]
           bond_updelay: {description: Milliseconds that a link of a bond must be up before it is used again., type: int}
           other_config: {description: Settings of the port., type: dict, default: {}}
   external_ids:
