@@ -97,8 +97,14 @@ def refresh(name: str, ports: Iterable[str]) -> None:
         path(name).unlink()
     create(name)
     present = links(old)
-    ip("-n", old, lines=[f"link set {port} netns {name}" for port in ports if port in present])
+    if moving := [f"link set {port} netns {name}" for port in ports if port in present]:
+        ip("-n", old, lines=moving)
     ip("netns", "del", old)
+
+
+def half_refreshed(name: str) -> bool:
+    """True if a refresh of the namespace was interrupted."""
+    return exists(name + _OLD)
 
 
 @contextlib.contextmanager

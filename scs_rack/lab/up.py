@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scs_rack import ssh
@@ -65,8 +65,7 @@ def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
         _pin_image(lab, built.root, progress)
         probe = pool.submit(accel.resolve, design.rack.lab.guest_accel, built)
         preflight.raise_inotify(lab)
-        _namespaces(lab, design)
-        plugged = cables.ensure(lab, design)
+        plugged = _wire(lab, design)
         progress(f"{len(plugged)} of {len(design.rack.cables)} cables plugged in")
         lost = _unplugged(lab, design, {end.namespace for pair in plugged for end in pair.ends})
         _machines(lab, design)
@@ -94,13 +93,20 @@ def _pin_image(lab: Lab, root: Path, progress: Progress) -> None:
     lab.image.symlink_to(root)
 
 
-def _namespaces(lab: Lab, design: Design) -> None:
+def _wire(lab: Lab, design: Design) -> list[cables.Pair]:
+    """All namespaces and cables; nothing is powered on or off meanwhile. Returns the cables that were plugged in."""
     names = cables.namespaces(lab, design)
     record = lab.home / "namespaces"
     known = set(record.read_text(encoding="utf-8").split()) if record.is_file() else set()
     record.write_text("\n".join(sorted(known | set(names))) + "\n", encoding="utf-8")
-    for name in names:
-        netns.create(name)
+    with ExitStack() as stack:
+        for device in sorted((*design.switches, *design.nodes)):
+            stack.enter_context(lab.locked(device))
+            if netns.half_refreshed(lab.namespace(device)):
+                netns.refresh(lab.namespace(device), _ports(design, device))
+        for name in names:
+            netns.create(name)
+        return cables.ensure(lab, design)
 
 
 def _unplugged(lab: Lab, design: Design, namespaces: set[str]) -> list[str]:
