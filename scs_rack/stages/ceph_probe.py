@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-CONNECT = 10
+CONNECT = "10"
 """Seconds to wait for a quorum."""
 TIMEOUT = "20"
 """Seconds that one operation may take."""
@@ -52,7 +52,8 @@ def look(pool: str) -> dict[str, Any]:
     try:
         for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
             cluster.conf_set(option, TIMEOUT)
-        cluster.connect(timeout=CONNECT)
+        cluster.conf_set("client_mount_timeout", CONNECT)
+        cluster.connect()
         code, out, words = cluster.mon_command(json.dumps({"prefix": "status", "format": "json"}), b"")
         if code:
             raise OSError(-code, words)

@@ -90,27 +90,32 @@ def run(argv: Sequence[str]) -> str:
     return seen.stdout
 
 
-def missing_units(units: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which of these units are not active, and which are not enabled."""
+def states(units: Sequence[str]) -> dict[str, dict[str, str]]:
+    """ActiveState and UnitFileState of units."""
     if not units:
-        return [], []
+        return {}
     text = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *units])
-    found = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
-    pairs = list(zip(units, found, strict=True))
-    idle = [name for name, seen in pairs if seen.get("ActiveState") not in ("active", "activating", "reloading")]
-    return idle, [name for name, seen in pairs if seen.get("UnitFileState") != "enabled"]
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    return dict(zip(units, blocks, strict=True))
 
 
 def run_daemons(daemons: Sequence[str], targets: Sequence[str], *, check: bool) -> list[str]:
     """Enable daemons and their targets, and start what does not run; returns what was (or would be) done.
 
+    A start alone proves little (a daemon may die a moment later); what follows waits for the daemons' work.
+
     Raises:
         CephError: a daemon does not start; with the end of its journal.
     """
-    idle, disabled = missing_units([*daemons, *targets])
+    seen = states([*daemons, *targets])
+    idle = [name for name, state in seen.items() if state["ActiveState"] not in ("active", "activating", "reloading")]
+    failed = [name for name in idle if seen[name]["ActiveState"] == "failed"]
+    disabled = [name for name, state in seen.items() if state["UnitFileState"] != "enabled"]
     if not check:
         if disabled:
             run(["systemctl", "enable", "--quiet", *disabled])
+        if failed:
+            run(["systemctl", "reset-failed", *failed])  # else a daemon that failed often is not tried again
         if idle:
             try:
                 run(["systemctl", "start", *idle])
@@ -145,10 +150,16 @@ class Cluster:
                 self._rados = rados.Rados(conffile="/etc/ceph/ceph.conf", name=ADMIN)
                 self._rados.conf_set("rados_mon_op_timeout", str(MON_TIMEOUT))
                 self._rados.conf_set("rados_osd_op_timeout", str(MON_TIMEOUT))
-                self._rados.connect(timeout=max(1, int(deadline - time.monotonic())))
+                # librados takes the time limit of connect() from here only
+                self._rados.conf_set("client_mount_timeout", str(max(1, int(deadline - time.monotonic()))))
+                self._rados.connect()
             except rados.Error as error:
+                self._rados.shutdown()
                 if time.monotonic() > deadline:
-                    raise CephError(f"the monitors don't answer within {self.timeout:.0f} s: {error}") from error
+                    raise CephError(
+                        f"the monitors have no quorum after {self.timeout:.0f} s ({error});"
+                        " see `journalctl -u ceph-mon@*` on their hosts, and `ip address show lo`"
+                    ) from error
                 time.sleep(0.5)
             else:
                 return self

@@ -127,7 +127,8 @@ def how_to_make(osd: dict[str, Any]) -> str:
     if not osd["fresh"]:
         raise CephError(
             f"osd.{osd['id']} has run before, but {osd['path']} does not carry its data"
-            f" (found: {content or 'nothing'}); if the disk was replaced, `ceph osd destroy {osd['id']} --yes-i-really-mean-it` first"
+            f" (found: {content or 'nothing'}); if the disk was replaced,"
+            f" `ceph osd destroy {osd['id']} --yes-i-really-mean-it` first"
         )
     if content not in ("", f"osd {osd['uuid']}"):
         raise CephError(f"{osd['path']} is not blank (found: {content}); `wipefs --all` it if nobody needs it")
