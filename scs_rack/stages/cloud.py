@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from scs_rack.clouds import clouds_file
 from scs_rack.engine.stage import Context
-from scs_rack.remote import run_one
+from scs_rack.remote import run_many, run_one
 from scs_rack.resources.ensure import connect
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
@@ -89,11 +89,26 @@ def chassis_findings(seen: Iterable[str], wanted: Iterable[str]) -> list[Finding
     ]
 
 
-def chassis_names(text: str) -> list[str]:
-    """Host names in the JSON of `ovn-sbctl list Chassis` (RFC 7047, section 5.1)."""
+def wire_findings(node: str, states: Mapping[str, str]) -> list[Finding]:
+    """Judge a node's wires to the external networks: one that is up will do, but then no second one may fail.
+
+    Args:
+        node: its name.
+        states: state of the link by NIC, as Open vSwitch sees it.
+    """
+    down = sorted(nic for nic, state in states.items() if state != "up")
+    if not down:
+        return []
+    severity: Literal["error", "warning"] = "error" if len(down) == len(states) else "warning"
+    seen = ", ".join(f"{nic} {states[nic]}" for nic in down)
+    hint = "look at `ip link` on the node, then at `scs-rack cable check`"
+    return [Finding("external-link-down", severity, f"{node} {', '.join(down)}", "up", seen, hint)]
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    """Rows of a table that a tool of Open vSwitch or OVN printed as JSON (RFC 7047, section 5.1)."""
     table = json.loads(text)
-    column = table["headings"].index("hostname")
-    return [str(row[column]) for row in table["data"]]
+    return [dict(zip(table["headings"], row, strict=True)) for row in table["data"]]
 
 
 class CloudStage(AnsibleStage):
@@ -113,7 +128,8 @@ class CloudStage(AnsibleStage):
         cloud = connect(clouds_file(ctx.state_dir), "admin")
         while True:
             findings = look(ctx, cloud)
-            if not findings or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+            failed = any(finding.severity == "error" for finding in findings)
+            if not failed or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
                 return findings
 
 
@@ -136,6 +152,7 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
         "image": lambda: list_images(cloud),
         "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region),
         "ovn": lambda: ovn_findings(ctx, chassis),
+        "external": lambda: external_findings(ctx, chassis),
     }
     where = f"https://{ctx.design.api.host}"
     try:
@@ -242,4 +259,24 @@ def ovn_findings(ctx: Context, nodes: Iterable[str]) -> list[Finding]:
     answer = run_one(ctx, controller, command)
     if not answer.ok:
         return [Finding("ovn-silent", "error", f"{controller} OVN southbound database", "an answer", answer.why)]
-    return chassis_findings(chassis_names(answer.out), nodes)
+    return chassis_findings([str(row["hostname"]) for row in rows(answer.out)], nodes)
+
+
+def external_findings(ctx: Context, nodes: Iterable[str]) -> list[Finding]:
+    """Ask Open vSwitch of each node whether its wires to the external networks are up."""
+    nics = {node: [port.port for port in ctx.design.nodes[node].external] for node in nodes}
+    ask = ["ovs-vsctl", "--timeout=10", "--format=json", "--columns=name,link_state", "list", "Interface"]
+    findings = []
+    for node, answer in run_many(ctx, [node for node in nics if nics[node]], ask).items():
+        if answer.ok:
+            seen = {row["name"]: row["link_state"] for row in rows(answer.out)}
+            findings += wire_findings(node, {nic: _state(seen, nic) for nic in nics[node]})
+        else:
+            findings.append(Finding("ovs-silent", "error", f"{node} Open vSwitch", "an answer", answer.why))
+    return findings
+
+
+def _state(seen: Mapping[str, Any], nic: str) -> str:
+    """State of a link; Open vSwitch has an empty set of it for an interface that it can't open."""
+    state = seen.get(nic, "not in Open vSwitch")
+    return state if isinstance(state, str) else "unknown"

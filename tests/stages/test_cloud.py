@@ -46,10 +46,19 @@ def test_inventories():
 
 def test_chassis():
     text = json.dumps({"headings": ["hostname"], "data": [["node1"], ["node3"]]})
-    assert cloud.chassis_names(text) == ["node1", "node3"]
+    assert cloud.rows(text) == [{"hostname": "node1"}, {"hostname": "node3"}]
     assert kinds(cloud.chassis_findings(["node3", "node1"], ["node1", "node2", "node3"])) == [
         ("chassis-missing", "node2", "chassis: node1, node3")
     ]
+
+
+def test_external_wires():
+    assert cloud.wire_findings("node1", {}) == []
+    assert cloud.wire_findings("node1", {"ext0": "up", "ext1": "up"}) == []
+    (half,) = cloud.wire_findings("node1", {"ext0": "up", "ext1": "down"})
+    assert (half.severity, half.where) == ("warning", "node1 ext1")
+    (none,) = cloud.wire_findings("node1", {"ext0": "down", "ext1": "not in Open vSwitch"})
+    assert (none.severity, none.seen) == ("error", "ext0 down, ext1 not in Open vSwitch")
 
 
 def fake_cloud(catalog, statuses):
