@@ -30,7 +30,7 @@ def test_the_judge_finds_what_is_wrong(yang):
     assert "LOOPBACKS4" in found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(design=designs())
 def test_random_racks_are_valid(design, yang):
     configs = {name: config_db(design, name) for name in design.switches}

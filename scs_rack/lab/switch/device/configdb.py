@@ -19,7 +19,7 @@ Row = dict[str, Any]
 Tables = dict[str, dict[str, Row]]
 
 
-def connect() -> "redis.Redis[str]":
+def connect() -> redis.Redis:
     """Connection to CONFIG_DB."""
     return redis.Redis(unix_socket_path=SOCKET, db=CONFIG_DB, decode_responses=True)
 
@@ -42,7 +42,7 @@ def decode(fields: dict[str, str]) -> Row:
     }
 
 
-def read(client: "redis.Redis[str]") -> Tables:
+def read(client: redis.Redis) -> Tables:
     """All tables, sorted."""
     keys = sorted(key for key in client.keys("*") if "|" in key)
     with client.pipeline() as pipe:
@@ -61,7 +61,7 @@ def flat(tables: Tables) -> dict[str, dict[str, str]]:
     return {f"{table}|{key}": encode(row) for table, rows in tables.items() for key, row in rows.items()}
 
 
-def merge(client: "redis.Redis[str]", tables: Tables) -> None:
+def merge(client: redis.Redis, tables: Tables) -> None:
     """Write fields over those that are there; nothing goes away (as `sonic-cfggen --write-to-db`)."""
     with client.pipeline() as pipe:
         for key, fields in flat(tables).items():
@@ -70,7 +70,7 @@ def merge(client: "redis.Redis[str]", tables: Tables) -> None:
         pipe.execute()
 
 
-def replace(client: "redis.Redis[str]", target: Tables) -> int:
+def replace(client: redis.Redis, target: Tables) -> int:
     """Make CONFIG_DB equal to a target in one transaction; returns how many rows changed."""
     have, want = flat(read(client)), flat(target)
     changed = 0

@@ -107,7 +107,7 @@ def apply(tables: configdb.Tables, before: configdb.Tables) -> None:
         apply_lldp(tables)
 
 
-def wait_for_redis() -> "redis.Redis[str]":
+def wait_for_redis() -> redis.Redis:
     """Connect as soon as Redis answers."""
     client = configdb.connect()
     for _ in range(300):

@@ -1,0 +1,190 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scs_rack.design import make_design
+from scs_rack.errors import UsageError
+from scs_rack.lab.switch import prepare
+from scs_rack.lab.switch.device import kernel
+from scs_rack.model.load import load_rack
+from scs_rack.sonic.generate import config_db, day0
+
+configdb = pytest.importorskip("scs_rack.lab.switch.device.configdb", reason="needs the package redis (extra `dev`)")
+
+LAB = make_design(load_rack(Path(__file__).parents[2] / "inventory/lab"))
+
+
+class Redis:
+    """As much of Redis as CONFIG_DB needs."""
+
+    def __init__(self):
+        self.data = {}
+
+    def keys(self, _pattern):
+        return list(self.data)
+
+    def hgetall(self, key):
+        return dict(self.data[key])
+
+    def set(self, key, value):
+        self.data[key] = {"": value}
+
+    def hset(self, key, mapping):
+        self.data.setdefault(key, {}).update(mapping)
+
+    def hdel(self, key, *names):
+        for name in names:
+            del self.data[key][name]
+
+    def delete(self, key):
+        del self.data[key]
+
+    def pipeline(self):
+        redis = self
+
+        class Pipe:
+            def __enter__(self):
+                self.done = []
+                return self
+
+            def __exit__(self, *_):
+                return None
+
+            def __getattr__(self, name):
+                return lambda *a, **k: self.done.append(getattr(redis, name)(*a, **k))
+
+            def execute(self):
+                return self.done
+
+        return Pipe()
+
+
+text = st.text("abc019.:/", min_size=1, max_size=6)
+row = st.dictionaries(text, text | st.lists(text, max_size=3), max_size=3)
+
+
+@given(st.dictionaries(text, st.dictionaries(text, row, min_size=1, max_size=3), max_size=3))
+def test_tables_survive_redis(tables):
+    client = Redis()
+    configdb.merge(client, tables)
+    assert configdb.read(client) == tables
+
+
+def test_layout_is_that_of_sonic():
+    assert configdb.encode({"route_map": ["A", "B"], "mtu": "9100"}) == {"route_map@": "A,B", "mtu": "9100"}
+    assert configdb.encode({}) == {"NULL": "NULL"}
+
+
+@pytest.mark.parametrize("name", ["leaf1", "oob1"])
+def test_replace_makes_equal_and_touches_what_differs_only(name):
+    client = Redis()
+    before, after = day0(LAB, name), config_db(LAB, name)
+    configdb.merge(client, before)
+    assert configdb.replace(client, after) > 0
+    assert configdb.read(client) == {table: rows for table, rows in after.items() if rows}
+    assert configdb.replace(client, after) == 0
+
+
+def test_merge_leaves_stale_rows_as_config_load_does():
+    client = Redis()
+    configdb.merge(client, {"VLAN": {"Vlan7": {"vlanid": "7"}}})
+    configdb.merge(client, {"VLAN": {"Vlan8": {"vlanid": "8"}}})
+    assert set(configdb.read(client)["VLAN"]) == {"Vlan7", "Vlan8"}
+
+
+def link(up=False, mtu=1500, master=None, addresses=()):
+    info = [
+        {"local": address.split("/")[0], "prefixlen": int(address.split("/")[1]), "scope": "global"}
+        for address in addresses
+    ]
+    entry = {"mtu": mtu, "flags": ["UP"] if up else [], "addr_info": info}
+    return entry | ({"master": master} if master else {})
+
+
+def test_kernel_of_an_oob_switch():
+    plan = kernel.wanted(day0(LAB, "oob1"))
+    lines = kernel.commands(plan, {"lo": link(up=True), "Ethernet0": link(), "Ethernet20": link(up=True, mtu=9100)})
+    assert lines == [
+        "link add Vlan10 address 02:5c:05:ff:0c:00 type bridge forward_delay 0 stp_state 0 mcast_snooping 0",
+        "link set Ethernet0 mtu 9100",
+        "link set Ethernet0 master Vlan10",
+        "link set Ethernet0 up",
+        "link set Ethernet20 down",
+        "link set Vlan10 mtu 9100",
+        "link set Vlan10 up",
+        "address add 10.90.0.112/24 dev Vlan10",
+    ]
+
+
+def test_kernel_of_a_leaf():
+    plan = kernel.wanted(config_db(LAB, "leaf1"))
+    assert plan.links["Ethernet0"].routed6
+    assert not plan.links["Ethernet8"].routed6
+    assert plan.links["Ethernet8"].master == "Vlan100"
+    assert plan.gateway == "10.90.0.10"
+    seen = {"lo": link(up=True, addresses=["10.91.0.99/32"]), "Vlan7": link(up=True)}
+    lines = kernel.commands(plan, seen)
+    assert "address del 10.91.0.99/32 dev lo" in lines
+    assert "address add 10.91.0.11/32 dev lo" in lines
+    assert "link del Vlan7" in lines
+
+
+def test_nothing_to_do_when_all_is_there():
+    plan = kernel.wanted({"PORT": {"Ethernet0": {"admin_status": "up", "mtu": "9100"}}})
+    assert kernel.commands(plan, {"lo": link(up=True), "Ethernet0": link(up=True, mtu=9100)}) == []
+
+
+def test_a_trunk_of_many_vlans_is_refused():
+    rows = {"Vlan7|Ethernet0": {"tagging_mode": "tagged"}, "Vlan8|Ethernet0": {"tagging_mode": "tagged"}}
+    with pytest.raises(ValueError, match="Ethernet0 carries Vlan7 and Vlan8"):
+        kernel.wanted({"VLAN_MEMBER": rows})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """What a node image has, as far as a switch needs it."""
+    for name in (
+        "usr/bin/redis-server",
+        "usr/lib/frr/frrinit.sh",
+        "usr/sbin/lldpd",
+        "usr/sbin/sshd",
+        "etc/frr/daemons",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+    (tmp_path / "etc/shadow").write_text("root:*:1::::::\n")
+    (tmp_path / "etc/group").write_text("root:x:0:\nredis:x:105:\n")
+    wants = tmp_path / "etc/systemd/system/sockets.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "libvirtd.socket").symlink_to("/usr/lib/systemd/system/libvirtd.socket")
+    return tmp_path
+
+
+def test_prepare_makes_a_switch(root):
+    prepare(LAB, "leaf1", root, public_key="ssh-ed25519 AAAA me")
+    assert json.loads((root / "etc/sonic/config_db.json").read_text()) == day0(LAB, "leaf1")
+    assert (root / "home/admin/.ssh/authorized_keys").read_text() == "ssh-ed25519 AAAA me\n"
+    assert "redis:x:105:admin" in (root / "etc/group").read_text()
+    assert (root / "usr/local/bin/config").stat().st_mode & 0o111
+    assert not (root / "etc/systemd/system/sockets.target.wants/libvirtd.socket").is_symlink()
+    wants = {link.name for link in (root / "etc/systemd/system/labswitch.target.wants").iterdir()}
+    assert wants == {"redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service"}
+
+
+def test_prepare_again_keeps_what_was_saved(root):
+    prepare(LAB, "leaf1", root, public_key="ssh-ed25519 AAAA me")
+    (root / "etc/sonic/config_db.json").write_text("{}")
+    prepare(LAB, "leaf1", root, public_key="ssh-ed25519 BBBB me")
+    assert (root / "etc/sonic/config_db.json").read_text() == "{}"
+    assert (root / "etc/passwd").read_text().count("\nadmin:") == 1
+    assert "BBBB" in (root / "home/admin/.ssh/authorized_keys").read_text()
+
+
+def test_an_image_without_redis_is_refused(root):
+    (root / "usr/bin/redis-server").unlink()
+    with pytest.raises(UsageError, match="lacks /usr/bin/redis-server"):
+        prepare(LAB, "leaf1", root, public_key="x")
