@@ -26,7 +26,7 @@ def state_dir(rack: str) -> Path:
 
 
 def shipped(name: str) -> Path:
-    """What comes with scs-rack (`roles`, `playbooks`, `ansible.cfg`): from the checkout, else from the wheel."""
+    """What comes with scs-rack (`roles`, `playbooks`, `ansible.cfg`): from the wheel, else from the checkout."""
     package = Path(__file__).resolve().parent
-    checkout = package.parent / name
-    return checkout if checkout.exists() else package / "share" / name
+    carried = package / "share" / name
+    return carried if carried.exists() else package.parent / name

@@ -19,10 +19,12 @@ from scs_rack.engine.listen import Listener
 from scs_rack.engine.runs import RunRecord
 from scs_rack.engine.signals import stoppable
 from scs_rack.engine.stage import Stop
+from scs_rack.errors import NotConformant, StageFailed
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
 from scs_rack.report.terminal import progress
+from scs_rack.results import Finding
 from scs_rack.stages.registry import stages
 
 
@@ -86,12 +88,14 @@ def exit_code(run: RunRecord) -> int:
     if run.state in {"passed", "interrupted"}:
         return 0 if run.state == "passed" else 130
     failed = [stage for stage in run.stages.values() if stage.state == "failed"]
-    errors = [result.error for stage in failed for result in stage.results if result.error]
-    if errors and all(error.startswith("unreachable") for error in errors):
-        return 3
-    if [stage.name for stage in failed] == ["conformance"] and not errors:
-        return 5
-    return 1
+    if [stage.name for stage in failed] == ["conformance"] and all(_about_suite(one) for one in failed[0].gate):
+        return NotConformant.exit_code
+    codes = {stage.code for stage in failed}
+    return codes.pop() if len(codes) == 1 else StageFailed.exit_code
+
+
+def _about_suite(finding: Finding) -> bool:
+    return finding.severity != "error" or finding.type.startswith("scs-")
 
 
 def _stopping(times: int) -> None:

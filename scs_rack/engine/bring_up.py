@@ -10,11 +10,11 @@ from typing import Any
 
 from scs_rack.design import Design
 from scs_rack.engine import runs
-from scs_rack.engine.execute import GOOD, Execution, StageEnd
+from scs_rack.engine.execute import GOOD, Execution
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.graph import layers
 from scs_rack.engine.journal import Journal
-from scs_rack.engine.listen import JournalListener, Listener, Listeners
+from scs_rack.engine.listen import JournalListener, Listener, Listeners, StageEnd
 from scs_rack.engine.lock import command_line, hold
 from scs_rack.engine.processes import MARK, stop_marked
 from scs_rack.engine.redact import Redactor
@@ -52,6 +52,8 @@ def bring_up(order: Order, watch: Watch) -> runs.RunRecord:
     """
     with hold(order.state_dir) as lock:
         notes = bury(order.state_dir)
+        if lock.before and not notes:
+            notes = [f"the rack was still marked as held by {lock.before}, which is gone"]
         secrets = prepare(order.rack_dir, order.state_dir, order.design)
         mark = fingerprint(order.rack_dir, secrets, order.limit)
         done = frozenset() if order.converge else _completed(order.state_dir, mark)
@@ -134,6 +136,9 @@ def _folder(
     )
     try:
         yield ctx, journal
+    except BaseException:
+        journal.write("run-ended", state="interrupted" if order.stop.requested.is_set() else "failed")
+        raise
     finally:
         stop_marked(str(run_dir))
         journal.close()

@@ -5,28 +5,18 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from scs_rack.engine.journal import State
-from scs_rack.engine.listen import Listener
+from scs_rack.engine.listen import Listener, StageEnd
 from scs_rack.engine.redact import Redactor
 from scs_rack.engine.stage import Context, Stage
-from scs_rack.errors import Interrupted, ScsRackError
+from scs_rack.errors import Interrupted, ScsRackError, StageFailed, Unreachable
 from scs_rack.results import Finding, Result, StageOutcome
 
 GRACE = 10.0
 """Seconds that stages have to end after the operator asked for the second time."""
 GOOD: frozenset[State] = frozenset({"passed", "verified"})
-
-
-@dataclass(frozen=True)
-class StageEnd:
-    """How a stage ended."""
-
-    stage: Stage
-    outcome: StageOutcome
-    state: State
-    reason: str = ""
 
 
 class Execution:
@@ -77,10 +67,10 @@ class Execution:
                 continue
             del running[end.stage.name]
             ended[end.stage.name] = end
-            self._listener.stage_ended(end.stage, end.outcome, end.state, end.reason)
+            self._listener.stage_ended(end)
         for name, stage in running.items():  # did not end although asked twice
             ended[name] = StageEnd(stage, StageOutcome(name), "interrupted", "did not stop when asked")
-            self._listener.stage_ended(stage, ended[name].outcome, "interrupted", ended[name].reason)
+            self._listener.stage_ended(ended[name])
         return [ended[stage.name] for stage in self._stages if stage.name in ended]
 
     def _begin(self, waiting: dict[str, Stage], running: dict[str, Stage], ended: Mapping[str, StageEnd]) -> None:
@@ -113,7 +103,8 @@ class Execution:
         except (Interrupted, KeyboardInterrupt):
             end = StageEnd(stage, StageOutcome(stage.name), "interrupted", "stopped by the operator")
         except Exception as error:  # noqa: BLE001 (a stage's fault must not take down the run)
-            end = StageEnd(stage, StageOutcome(stage.name), "failed", self._fault(stage, "apply", error))
+            code = error.exit_code if isinstance(error, ScsRackError) else 1
+            end = StageEnd(stage, StageOutcome(stage.name), "failed", self._fault(stage, "apply", error), code)
         outcome = replace(end.outcome, duration=time.monotonic() - started)
         self._ends.put(replace(end, outcome=outcome))
 
@@ -129,7 +120,9 @@ class Execution:
         failed = [result for result in results if result.error]
         if failed:
             reason = f"{len(failed)} steps failed" if len(failed) > 1 else f"{failed[0].device}: {failed[0].step}"
-            return StageEnd(stage, StageOutcome(stage.name, results), "failed", reason)
+            silent = all((result.error or "").startswith("unreachable") for result in failed)
+            code = Unreachable.exit_code if silent else StageFailed.exit_code
+            return StageEnd(stage, StageOutcome(stage.name, results), "failed", reason, code)
         if self._ctx.stop.requested.is_set():
             raise Interrupted(f"stage {stage.name} was stopped")
         return self._judge(stage, results)

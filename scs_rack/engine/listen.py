@@ -1,12 +1,24 @@
 """Who hears what happens in a run: the journal, the progress on the terminal, whoever else cares."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from scs_rack.engine.journal import Journal, State, result_body
 from scs_rack.engine.stage import Stage
 from scs_rack.results import Result, StageOutcome
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """How a stage ended."""
+
+    stage: Stage
+    outcome: StageOutcome
+    state: State
+    reason: str = ""
+    code: int = 1
+    """Exit code that the failure asks for (see `scs_rack.errors`)."""
 
 
 class Listener(Protocol):
@@ -24,7 +36,7 @@ class Listener(Protocol):
         """A stage's gate is asked."""
         ...
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """A stage is over, one way or the other."""
         ...
 
@@ -52,14 +64,15 @@ class JournalListener:
         """See `Listener`."""
         self._journal.write("gate-started", stage.name)
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
         self._journal.write(
             "stage-ended",
-            stage.name,
-            state=state,
-            reason=reason,
-            gate=[asdict(finding) for finding in outcome.gate],
+            end.stage.name,
+            state=end.state,
+            reason=end.reason,
+            code=end.code,
+            gate=[asdict(finding) for finding in end.outcome.gate],
             fingerprint=self._fingerprint,
         )
 
@@ -89,10 +102,10 @@ class Listeners:
         for one in self._listeners:
             one.gate_started(stage)
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
         for one in self._listeners:
-            one.stage_ended(stage, outcome, state, reason)
+            one.stage_ended(end)
 
     def note(self, text: str) -> None:
         """See `Listener`."""

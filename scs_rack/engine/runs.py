@@ -29,6 +29,8 @@ class StageRecord:
     gate: list[Finding] = field(default_factory=list)
     fingerprint: str = ""
     reason: str = ""
+    code: int = 1
+    """Exit code that its failure asks for."""
 
     @property
     def duration(self) -> float:
@@ -174,6 +176,7 @@ def _apply_stage(stage: StageRecord, entry: Entry) -> None:
     elif entry.kind == "stage-ended":
         stage.ended, stage.state = entry.time, entry.body["state"]
         stage.fingerprint, stage.reason = entry.body.get("fingerprint", ""), entry.body.get("reason", "")
+        stage.code = entry.body.get("code", 1)
         stage.gate = [finding_of(one) for one in entry.body.get("gate", ())]
 
 

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from scs_rack.engine.journal import State
-from scs_rack.engine.listen import Listener
+from scs_rack.engine.listen import Listener, StageEnd
 from scs_rack.engine.stage import Stage
-from scs_rack.results import Finding, Result, StageOutcome
+from scs_rack.results import Finding, Result
 
 HEARTBEAT = 15.0
 """Seconds between two lines of a stage that goes on, where the output is not a terminal."""
@@ -89,12 +89,12 @@ class Progress:
             row = self.rows[stage.name]
             row.state, row.last = "gate", "asking the devices"
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
         with self.lock:
-            row = self.rows[stage.name]
-            row.seconds = outcome.duration
-            row.state, row.last = state, reason
+            row = self.rows[end.stage.name]
+            row.seconds = end.outcome.duration
+            row.state, row.last = end.state, end.reason
 
     def note(self, text: str) -> None:
         """See `Listener`."""
@@ -148,13 +148,13 @@ class Plain(Progress):
         super().gate_started(stage)
         self._say(stage.name, "gate: asking the devices")
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
-        super().stage_ended(stage, outcome, state, reason)
-        for finding in outcome.gate:
-            self._say(stage.name, _finding_line(finding))
-        why = f" ({reason})" if reason else ""
-        self._say(stage.name, f"{state}{why}: {outcome.changed} changed, {outcome.duration:.1f} s")
+        super().stage_ended(end)
+        for finding in end.outcome.gate:
+            self._say(end.stage.name, _finding_line(finding))
+        why = f" ({end.reason})" if end.reason else ""
+        self._say(end.stage.name, f"{end.state}{why}: {end.outcome.changed} changed, {end.outcome.duration:.1f} s")
 
     def note(self, text: str) -> None:
         """See `Listener`."""
@@ -183,11 +183,11 @@ class LiveTable(Progress):
         for finding in result.findings:
             self._above(f"{stage.name}: ", _finding_line(finding))
 
-    def stage_ended(self, stage: Stage, outcome: StageOutcome, state: State, reason: str) -> None:
+    def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
-        super().stage_ended(stage, outcome, state, reason)
-        for finding in outcome.gate:
-            self._above(f"{stage.name}: ", _finding_line(finding))
+        super().stage_ended(end)
+        for finding in end.outcome.gate:
+            self._above(f"{end.stage.name}: ", _finding_line(finding))
 
     def note(self, text: str) -> None:
         """See `Listener`."""

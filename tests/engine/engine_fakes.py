@@ -62,8 +62,8 @@ class Notes:
     def gate_started(self, stage):
         self._add("gate", stage.name)
 
-    def stage_ended(self, stage, outcome, state, reason):
-        self._add("ended", stage.name, state)
+    def stage_ended(self, end):
+        self._add("ended", end.stage.name, end.state)
 
     def note(self, text):
         self._add("note", text)

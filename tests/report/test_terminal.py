@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 from rich.console import Console
 
+from scs_rack.engine.listen import StageEnd
 from scs_rack.report import terminal
 from scs_rack.report.terminal import LiveTable, Plain, duration, progress
 from scs_rack.results import Finding, Result, StageOutcome
@@ -37,7 +38,9 @@ def test_plain_lines_tell_start_failure_gate_and_end():
     plain.gate_started(BASE)
     finding = Finding("clock-off", "error", "node1", "0 s", "90 s", "start chrony")
     plain.stage_ended(
-        BASE, StageOutcome("base", (Result("node1", "write", changed=True),), (finding,), 3.25), "failed", "gate"
+        StageEnd(
+            BASE, StageOutcome("base", (Result("node1", "write", changed=True),), (finding,), 3.25), "failed", "gate"
+        )
     )
     lines = [line[9:].split(maxsplit=1)[1] for line in text(out).splitlines()]
     assert lines == [
@@ -87,7 +90,7 @@ def test_time_left_is_the_longest_way_through_the_graph(started, wanted):
 
 def test_stages_that_are_over_take_no_more_time():
     live = LiveTable([BASE, CEPH, PLATFORM], {"base": 10.0, "ceph": 20.0, "platform": 60.0}, console())
-    live.stage_ended(BASE, StageOutcome("base", duration=9.0), "passed", "")
+    live.stage_ended(StageEnd(BASE, StageOutcome("base", duration=9.0), "passed"))
     live.stage_started(PLATFORM)
     live.rows["platform"].started = time.monotonic() - 50
     assert live.left() == pytest.approx(20.0, abs=0.5)
