@@ -1,6 +1,10 @@
 """Two leaves, an out-of-band switch and a host, all real machines in namespaces of their own."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +28,8 @@ from .machines import Machines, missing, sh
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
+REPOSITORY = Path(__file__).parents[2]
+RACK = REPOSITORY / "inventory/lab"
 MANAGER = "sonic-manager"
 
 HOST = """frr defaults datacenter
@@ -64,8 +70,8 @@ def answers(switch):
 
 @pytest.fixture(scope="module")
 def fabric(tmp_path_factory):
-    design = make_design(load_rack(Path(__file__).parents[2] / "inventory/lab"))
-    state = tmp_path_factory.mktemp("state")
+    design = make_design(load_rack(RACK))
+    state = tmp_path_factory.mktemp("state") / design.rack.name
     key = ssh.ensure(state).public.read_text()
     machines = Machines(design, tmp_path_factory.mktemp("machines"))
     try:
@@ -226,6 +232,58 @@ def test_without_its_host_key_nothing_is_done(configured, tmp_path):
     stranger = replace(ctx, state_dir=tmp_path)
     with pytest.raises(SwitchUnreachable):
         Switch(stranger, "leaf1").run("true", timeout=15)
+
+
+def test_the_role_does_the_same(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "oob1")
+    description = switch.ask("sudo sonic-db-cli CONFIG_DB hget 'PORT|Ethernet3' description")
+    switch.ask("sudo sonic-db-cli CONFIG_DB hset 'PORT|Ethernet3' description changed")
+    counts = []
+    for options in (["--check", "--diff"], [], []):
+        playbook = [Path(sys.executable).parent / "ansible-playbook", "-i", RACK / "rack.yml", "playbooks/switches.yml"]
+        done = subprocess.run(
+            [*playbook, *options],
+            cwd=REPOSITORY, capture_output=True, text=True, check=False,
+            env=os.environ | {"SCS_RACK_STATE": str(ctx.state_dir.parent), "ANSIBLE_NOCOLOR": "1"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        counts.append(re.search(r"changed=(\d+)", done.stdout)[1])
+        assert ("description: changed → node4:bmc" in done.stdout) == ("--diff" in options)
+    assert counts == ["1", "1", "0"]
+    assert switch.ask("sudo sonic-db-cli CONFIG_DB hget 'PORT|Ethernet3' description") == description
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        ("config save -y", 1, "Root privileges are required for this operation"),
+        ("sudo config vlan add 7", 2, "the lab switch does not offer `config vlan`"),
+        ("sudo config rollback nothing", 2, "Checkpoint 'nothing' does not exist"),
+        ("echo '{\"PORT\": 1}' >x.json; sudo config replace x.json", 2, "not of the form table, key, fields"),
+        ("show vxlan tunnel", 2, "the lab switch does not offer `show vxlan tunnel`"),
+        ("docker exec swss ls", 2, "the lab switch does not offer `docker exec swss ls`"),
+        ("show interfaces status", 0, "Ethernet0"),
+        ("show ip bgp summary", 0, "Ethernet0"),
+        ("show version", 0, "SONiC Software Version"),
+        ("sonic-cfggen -d --print-data", 0, '"DEVICE_METADATA"'),
+    ],
+)
+def test_commands_of_the_switch(configured, command, code, says):
+    _, ctx = configured
+    reply = Switch(ctx, "leaf1").run(command)
+    assert reply.code == code
+    assert says in reply.out + reply.err
+
+
+def test_a_dry_run_changes_nothing_and_finds_faults(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "leaf1")
+    running = change.read(switch)
+    assert change.dry_run(switch, running) == []
+    broken = {**running, "VLAN_MEMBER": {"Vlan100|Ethernet0": {"tagging_mode": "untagged"}}}
+    assert "Ethernet0 is a member of Vlan100 and a routed port" in change.dry_run(switch, broken)[0]
+    assert change.read(switch) == running
 
 
 def test_sessions_of_a_leaf_are_read(configured):

@@ -217,7 +217,7 @@ def show_main() -> None:
             print(row.get("admin_status", "down"))
     elif words in (["ip", "bgp", "summary"], ["ipv6", "bgp", "summary"]):
         family = "ipv4" if words[0] == "ip" else "ipv6"
-        raise SystemExit(subprocess.run(["vtysh", "-c", f"show bgp {family} summary"], check=False).returncode)
+        raise SystemExit(subprocess.run(["sudo", "vtysh", "-c", f"show bgp {family} summary"], check=False).returncode)
     else:
         not_offered(f"show {' '.join(words)}")
 
