@@ -129,8 +129,8 @@ def _diff(args: argparse.Namespace) -> int:
             print(f"{name}: {summary(plan.changes) if plan.changes else 'as the rack file wants it'}")
             for change in plan.changes:
                 print(f"  {change.text}")
-        for name, error in failed.items():
-            print(f"{name}: {error.message}")
+        for error in failed.values():
+            print(error.message)
     return max((error.exit_code for error in failed.values()), default=0)
 
 

@@ -1,15 +1,19 @@
 """What is looked at on a switch before its change is confirmed."""
 
 import time
+from collections.abc import Iterable
 
+from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
 from scs_rack.sonic.apply import Check
 from scs_rack.sonic.generate import config_db
-from scs_rack.sonic.transport import Switch
+from scs_rack.sonic.transport import Switch, on_all
 from scs_rack.sonic.verify import PAUSE, Session, sessions
 
 RESTORE = 40.0
 """Seconds for sessions that were up before a change to be up after it."""
+SSH_WAIT = 10.0
+"""Seconds for a new connection to another switch."""
 LEARN = 8.0
 """Seconds for FRR to know its neighbours."""
 
@@ -60,12 +64,34 @@ def _restored(switch: Switch, before: dict[str, Session]) -> list[Finding]:
     ]
 
 
+def _answering(switches: Iterable[Switch]) -> set[str]:
+    """Switches that take a new connection."""
+    answers = on_all(switches, lambda one: one.run("true", timeout=SSH_WAIT, fresh=True))
+    return {name for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
+
+
+def _cut_off(switch: Switch, before: set[str]) -> list[Finding]:
+    """See that what was reached through an out-of-band switch can be reached again."""
+    deadline = time.monotonic() + RESTORE
+    left = before
+    while left:
+        left = left - _answering(Switch(switch.ctx, name) for name in left)
+        if time.monotonic() > deadline:
+            break
+    return [
+        Finding("switch-cut-off", "error", switch.name, f"{name} reachable as before", "no answer")
+        for name in sorted(left)
+    ]
+
+
 def checker(switch: Switch) -> Check:
-    """Look at a switch now, and return the check for after its change."""
-    routes = bool(_expected(switch))
-    before = sessions(switch) if routes else {}
+    """Look at a switch now, and return the check for after its change.
 
-    def check(switch: Switch) -> list[Finding]:
-        return [*_learn(switch), *_restored(switch, before)] if routes else []
-
-    return check
+    A switch that routes must have its sessions back; through an out-of-band switch all others are reached as before.
+    """
+    design = switch.ctx.design
+    if design.switches[switch.name].role == "oob":
+        others = _answering(Switch(switch.ctx, name) for name in design.switches if name != switch.name)
+        return lambda changed: _cut_off(changed, others)
+    before = sessions(switch)
+    return lambda changed: [*_learn(changed), *_restored(changed, before)]

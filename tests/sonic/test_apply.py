@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -7,7 +8,7 @@ from scs_rack import ssh
 from scs_rack.engine.stage import Context
 from scs_rack.results import Finding
 from scs_rack.sonic import apply as change
-from scs_rack.sonic import transport
+from scs_rack.sonic import transport, watch
 from scs_rack.sonic.apply import Invalid, Plan, RolledBack, Unsupported, waves
 from scs_rack.sonic.generate import config_db, day0
 from scs_rack.sonic.transport import Reply, Switch, SwitchBusy, SwitchRefused, SwitchUnreachable, on_all
@@ -140,6 +141,38 @@ def test_one_writer_for_a_switch(rack):
     switch, plan = wanted(ctx)
     with switch.locked(), pytest.raises(SwitchBusy):
         change.apply(switch, plan, lambda _: [])
+
+
+def test_an_oob_switch_that_cuts_others_off_is_undone(rack, monkeypatch):
+    fake, ctx = rack
+    monkeypatch.setattr(watch, "RESTORE", 0.0)
+    usual = fake.run
+
+    def cut(switch, command, **options):
+        if command == "true" and switch.name == "leaf2" and "VLAN" not in fake.tables["oob1"]:
+            raise SwitchUnreachable("leaf2: no route")
+        return usual(switch, command, **options)
+
+    fake.run = cut
+    switch = Switch(ctx, "oob1")
+    plan = change.plan(switch)
+    goal = {table: rows for table, rows in plan.goal.items() if table != "VLAN"}
+    with pytest.raises(RolledBack, match="expected leaf2 reachable as before, seen no answer; went back"):
+        change.apply(switch, dataclasses.replace(plan, goal=goal), watch.checker(switch))
+    assert fake.tables["oob1"] == plan.running
+
+
+def test_neighbours_that_frr_forgot_bring_a_restart_and_then_an_error(rack, monkeypatch):
+    fake, ctx = rack
+    monkeypatch.setattr(watch, "LEARN", 0.0)
+    monkeypatch.setattr(watch, "RESTORE", 0.0)
+    switch, plan = wanted(ctx)
+    check = watch.checker(switch)
+    found = {finding.type for finding in check(switch)}  # CONFIG_DB is still that of day 0: FRR knows nobody
+    assert found == {"bgp-session-missing"}
+    assert ("leaf1", "sudo systemctl restart bgp") in fake.seen
+    fake.tables["leaf1"] = plan.goal
+    assert check(switch) == []
 
 
 def test_after_a_failure_no_further_switch_is_touched(rack):
