@@ -109,3 +109,17 @@ def test_a_rack_file_with_a_fault_is_refused_with_the_fault(rack):
 def test_while_planning_missing_secrets_have_placeholders(rack):
     host = listed(rack, SCS_RACK_PLANNING="1")["_meta"]["hostvars"]["node1"]
     assert plain(host["secrets"])["admin_password"] == "<admin_password, to be generated>"
+
+
+def test_the_folder_of_the_rack_file_is_an_inventory_too(rack):
+    vault.ensure(rack, make_design(load_rack(rack)))
+    done = subprocess.run(
+        [PROGRAM, "-i", rack, "--graph"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "--@controller:" in done.stdout
