@@ -14,7 +14,7 @@ _NAMESPACE = uuid.UUID("5f0c7f5e-6d0b-5c9b-9f38-5c5ac4000001")
 
 def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
     server = rack.servers[name]
-    model = rack.server_models[server.model]
+    nics = rack.nics(name)
     loopback4 = addresses.loopback4(rack, name, server.unit, server.loopback4)
     return NodeDesign(
         name=name,
@@ -22,7 +22,7 @@ def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
         in_service=server.state == "active",
         roles=tuple(server.roles),
         mgmt=addresses.mgmt(rack, name, server.unit, server.address),
-        mgmt_nic=next((nic for nic, what in model.nics.items() if what.use == "mgmt"), ""),
+        mgmt_nic=next((nic for nic, what in nics.items() if what.use == "mgmt"), ""),
         bmc=BmcDesign(
             address=addresses.bmc(rack, name, server.unit, server.bmc.address),
             protocol=rack.protocol(name),
@@ -34,8 +34,8 @@ def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
         loopback6=addresses.loopback6(rack, loopback4),
         asn=addresses.asn(rack, name, server.unit, server.asn),
         uplinks=tuple(port for port in ports.values() if port.use == "host"),
-        external=tuple(ports[nic] for nic, what in model.nics.items() if what.use == "external" and nic in ports),
-        disks={**model.disks, **server.disks},
+        external=tuple(ports[nic] for nic, what in nics.items() if what.use == "external" and nic in ports),
+        disks=rack.disks(name),
         macs=dict(server.macs),
     )
 

@@ -13,7 +13,7 @@ from scs_rack.model.network import Network, Pools
 from scs_rack.model.portmap import BadBreakout, Port, PortMap, load_portmap, portmap_names
 from scs_rack.model.power import Power
 from scs_rack.model.rack import AccessOptions, Cable, Manager, Rack
-from scs_rack.model.server import Server, ServerModel
+from scs_rack.model.server import Disk, Nic, Server, ServerModel
 from scs_rack.model.switch import Switch
 
 if TYPE_CHECKING:
@@ -92,6 +92,24 @@ class Draft:
         """Model of a server, when both could be read."""
         one = self.servers.get(server)
         return self.server_models.get(one.model) if one else None
+
+    def nics(self, server: str) -> dict[str, Nic] | None:
+        """All network ports of a server by name; None when some can't be read."""
+        one, model = self.servers.get(server), self.model(server)
+        if not one or not model:
+            return None
+        if self.torn("server_models", one.model, "nics") or self.torn("servers", server, "nics"):
+            return None
+        return {**model.nics, **one.nics}
+
+    def disks(self, server: str) -> dict[str, Disk] | None:
+        """All disks of a server by name; None when some can't be read."""
+        one, model = self.servers.get(server), self.model(server)
+        if not one or not model:
+            return None
+        if self.torn("server_models", one.model, "disks") or self.torn("servers", server, "disks"):
+            return None
+        return {**model.disks, **one.disks}
 
     @cached_property
     def oob(self) -> Network | None:

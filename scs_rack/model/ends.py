@@ -35,11 +35,11 @@ def ports_of(draft: Draft, device: str) -> dict[str, Port] | None:
             return None
         return {name: Port(device, name, use) for name, use in draft.manager.nics.items()} if draft.manager else None
     if device in draft.servers:
-        model = draft.model(device)
-        if model is None or draft.torn("server_models", draft.servers[device].model, "nics"):
+        nics = draft.nics(device)
+        if nics is None:
             return None
-        nics = {name: Port(device, name, nic.use, None, (nic.speed,)) for name, nic in model.nics.items()}
-        return {**nics, BMC_PORT: Port(device, BMC_PORT, "mgmt", None, (MGMT_SPEED,))}
+        ports = {name: Port(device, name, nic.use, None, (nic.speed,)) for name, nic in nics.items()}
+        return {**ports, BMC_PORT: Port(device, BMC_PORT, "mgmt", None, (MGMT_SPEED,))}
     if device in draft.switch_ports and not draft.torn("switches", device, "breakouts"):
         role = draft.switches[device].role
         own = {SWITCH_MGMT_PORT: Port(device, SWITCH_MGMT_PORT, "mgmt", None, (MGMT_SPEED,))}

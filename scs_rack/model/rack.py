@@ -9,7 +9,7 @@ from scs_rack.model.base import HostName, Strict, text_schema
 from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
 from scs_rack.model.network import Network, Pools
 from scs_rack.model.power import Power
-from scs_rack.model.server import Server, ServerModel
+from scs_rack.model.server import Disk, Nic, Server, ServerModel
 from scs_rack.model.switch import Switch
 
 
@@ -128,5 +128,16 @@ class Rack(Strict):
 
     def protocol(self, server: str) -> Literal["redfish", "ipmi"]:
         """Protocol of a server's BMC: what it states, else its model's."""
-        one = self.servers[server]
-        return one.bmc.protocol or self.server_models[one.model].bmc_protocol
+        return self.servers[server].bmc.protocol or self.model(server).bmc_protocol
+
+    def model(self, server: str) -> ServerModel:
+        """Model of a server."""
+        return self.server_models[self.servers[server].model]
+
+    def nics(self, server: str) -> dict[str, Nic]:
+        """Network ports of a server by name: those of its model, and its own."""
+        return {**self.model(server).nics, **self.servers[server].nics}
+
+    def disks(self, server: str) -> dict[str, Disk]:
+        """Disks of a server by name: those of its model, and its own."""
+        return {**self.model(server).disks, **self.servers[server].disks}

@@ -81,12 +81,16 @@ class Server(Strict):
     """What it does for the cloud."""
     feeds: list[str] = Field(default_factory=list)
     """Power feeds that it is plugged into; they share its draw."""
+    power_w: Watt | None = None
+    """Highest draw in watts; the model's when not stated."""
     serial: str | None = None
     """Serial number, as on its label."""
     bmc: Bmc = Bmc()
     """Its management controller."""
     macs: dict[str, Mac] = Field(default_factory=dict)
     """MAC address of each NIC that is known, by the NIC's name."""
+    nics: dict[str, Nic] = Field(default_factory=dict)
+    """Network ports of this server that its model does not have, or has otherwise."""
     disks: dict[str, Disk] = Field(default_factory=dict)
     """Disks of this server that its model does not have, or has otherwise."""
     address: ipaddress.IPv4Address | None = None

@@ -13,7 +13,7 @@ def draws(draft: Draft) -> Iterator[Draw]:
     for name, server in draft.servers.items():
         model = draft.model(name)
         if model:
-            yield model.power_w, tuple(server.feeds)
+            yield server.power_w or model.power_w, tuple(server.feeds)
     for name, switch in draft.switches.items():
         stated = switch.power_w or (draft.portmaps[name].power_w if name in draft.portmaps else 0)
         yield stated, tuple(switch.feeds)

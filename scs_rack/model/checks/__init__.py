@@ -19,7 +19,7 @@ CHECKS: tuple[Check, ...] = (
     devices.switch_model,
     devices.breakout,
     devices.mac,
-    devices.model_nics,
+    devices.management_nic,
     devices.users,
     units.unit_above_rack,
     units.unit_overlap,

@@ -24,8 +24,7 @@ def bmc_cable(draft: Draft) -> Iterator[Problem]:
 def management_cable(draft: Draft) -> Iterator[Problem]:
     """Each server's management NIC and each fabric switch's management port are cabled."""
     for name in draft.servers:
-        model = draft.model(name)
-        nics = [nic for nic, what in model.nics.items() if what.use == "mgmt"] if model else []
+        nics = [nic for nic, what in (draft.nics(name) or {}).items() if what.use == "mgmt"]
         for nic in nics[:1]:
             if _lacks(draft, name, nic):
                 hint = f"add a cable [{name}:{nic}, SWITCH:PORT] to an out-of-band switch"
@@ -38,13 +37,11 @@ def management_cable(draft: Draft) -> Iterator[Problem]:
 
 def two_leaves(draft: Draft) -> Iterator[Problem]:
     """A server in service has uplinks to two different leaves."""
-    for name, server in draft.active.items():
-        model = draft.model(name)
-        if model is None or draft.torn("server_models", server.model, "nics"):
+    for name in draft.active:
+        nics = draft.nics(name)
+        if nics is None or not draft.whole("cables") or name in draft.wiring.dangling:
             continue
-        if not draft.whole("cables") or name in draft.wiring.dangling:
-            continue
-        uplinks = [nic for nic, what in model.nics.items() if what.use == "uplink"]
+        uplinks = [nic for nic, what in nics.items() if what.use == "uplink"]
         far = [port for nic in uplinks if (port := draft.wiring.far.get((name, nic)))]
         leaves = sorted({port.device for port in far if port.role == "leaf"})
         if len(leaves) < 2 and all(port.role == "leaf" for port in far):
@@ -53,7 +50,11 @@ def two_leaves(draft: Draft) -> Iterator[Problem]:
 
 
 def _remedy(uplinks: list[str]) -> str:
-    return f"cable {' and '.join(uplinks)} to different leaves" if uplinks else "give its model NICs with `use: uplink`"
+    return (
+        f"cable {' and '.join(uplinks)} to different leaves"
+        if uplinks
+        else "give it or its model NICs with `use: uplink`"
+    )
 
 
 def manager_cable(draft: Draft) -> Iterator[Problem]:

@@ -32,10 +32,10 @@ def replicas(draft: Draft) -> Iterator[Problem]:
 def storage_disks(draft: Draft) -> Iterator[Problem]:
     """Each server has a disk to boot from, and each storage host one for an OSD."""
     for name, server in draft.servers.items():
-        model = draft.model(name)
-        if model is None:
+        disks = draft.disks(name)
+        if disks is None:
             continue
-        uses = {disk.use for disk in {**model.disks, **server.disks}.values()}
+        uses = {disk.use for disk in disks.values()}
         if "root" not in uses:
             hint = f"give one disk of {server.model} or of the server `use: root`"
             yield Problem(("servers", name), "no disk to boot from", hint, "")

@@ -71,23 +71,28 @@ def mac(draft: Draft) -> Iterator[Problem]:
             yield Problem(path, "the MAC address stands twice", f"{dotted(seen[address])} has it already", address)
         seen.setdefault(address, path)
     for name, server in draft.servers.items():
-        model = draft.model(name)
-        for nic in server.macs if model else ():
-            if model and nic not in model.nics:
-                hint = nearest(nic, model.nics, f"{server.model} has")
-                yield Problem(("servers", name, "macs", nic), f"{server.model} has no NIC of that name", hint, nic)
+        nics = draft.nics(name)
+        for nic in server.macs if nics is not None else ():
+            if nic not in (nics or ()):
+                hint = nearest(nic, nics or (), f"{name} has")
+                yield Problem(("servers", name, "macs", nic), f"{name} has no NIC of that name", hint, nic)
 
 
-def model_nics(draft: Draft) -> Iterator[Problem]:
-    """Each server model has exactly one management NIC."""
-    for name, model in draft.server_models.items():
-        management = [nic for nic, what in model.nics.items() if what.use == "mgmt"]
-        if not management:
-            hint = "give one NIC `use: mgmt`; Ansible reaches the servers by it"
-            yield Problem(("server_models", name), "the model has no management NIC", hint)
+def management_nic(draft: Draft) -> Iterator[Problem]:
+    """Each server has exactly one management NIC."""
+    told: set[Path] = set()
+    for name, server in draft.servers.items():
+        nics = draft.nics(name)
+        management = [nic for nic, what in (nics or {}).items() if what.use == "mgmt"]
+        if nics is not None and not management:
+            hint = f"give one NIC of {server.model} or of the server `use: mgmt`; Ansible reaches the server by it"
+            yield Problem(("servers", name), "no management NIC", hint)
         for nic in management[1:]:
-            hint = f"{management[0]} is it already; write `use: unused` for a further one"
-            yield Problem(("server_models", name, "nics", nic), "a second management NIC", hint, "")
+            entry: Path = ("servers", name) if nic in server.nics else ("server_models", server.model)
+            if (*entry, nic) not in told:
+                hint = f"{management[0]} is it already; write `use: unused` for a further one"
+                yield Problem((*entry, "nics", nic), "a second management NIC", hint, "")
+            told.add((*entry, nic))
 
 
 def users(draft: Draft) -> Iterator[Problem]:
