@@ -15,6 +15,7 @@ from scs_rack.lab import faults, nodes, preflight, status
 from scs_rack.lab.down import down
 from scs_rack.lab.layout import Lab
 from scs_rack.lab.up import up
+from scs_rack.model import ImageOptions
 from scs_rack.model.load import load_rack
 
 _R = "-r inventory/lab"
@@ -72,13 +73,13 @@ def _lab(args: argparse.Namespace) -> Lab:
 
 def lab_check(args: argparse.Namespace) -> int:
     """Print everything that is missing."""
-    found = preflight.check()
+    found = preflight.check(load_rack(rack_dir(args)).image if args.rack else ImageOptions())
     if args.json:
         print(json.dumps([asdict(one) for one in found], indent=2))
     else:
         for one in found:
             print(f"{one.type}: expected {one.expected}, seen {one.seen}\n  mend: {one.hint}")
-        print("this machine can run the lab" if not found else f"{len(found)} faults")
+        print("this machine can run the lab" if not found else f"missing: {len(found)}")
     return 1 if any(one.severity == "error" for one in found) else 0
 
 

@@ -40,7 +40,6 @@ def down(lab: Lab, progress: Progress, *, now: bool = False, keep_disks: bool = 
             progress(f"ended {strangers} processes that were in the lab's namespaces")
         for machine in sorted(path.name for path in lab.home.glob("nodes/*")):
             overlay.remove(lab, machine)
-            _forget_machine(f"{lab.name}-{machine}")
         _unmount_below(lab.home)
         for name in namespaces:
             netns.delete(name)
@@ -99,12 +98,6 @@ def _end_processes_in(namespaces: list[str]) -> int:
                 return len(first)
             time.sleep(0.1)
     return len(first)
-
-
-def _forget_machine(name: str) -> None:
-    """Remove the folder that nspawn leaves where /run is on a disk."""
-    with contextlib.suppress(OSError):
-        (Path("/run/systemd/nspawn/propagate") / name).rmdir()
 
 
 def _unmount_below(folder: Path) -> None:

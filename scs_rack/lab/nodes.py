@@ -122,6 +122,7 @@ def start_locked(lab: Lab, name: str) -> bool:
     if machine.kind != "manager":
         netns.refresh(machine.namespace, machine.ports)
     where = overlay.mount(lab, name)
+    overlay.forget(lab, name)
     group = cgroup.of(lab.name, name)
     for part in ("machine", "watch"):
         cgroup.create(group / part)

@@ -1,11 +1,14 @@
 """The root folder of a machine: an overlay on the node image."""
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
 
 from scs_rack.errors import StageFailed
 from scs_rack.lab.layout import Lab
+
+_NSPAWN = Path("/run/systemd/nspawn")
 
 
 def root(lab: Lab, machine: str) -> Path:
@@ -38,8 +41,19 @@ def mount(lab: Lab, machine: str) -> Path:
     return where
 
 
+def forget(lab: Lab, machine: str) -> None:
+    """Remove what a killed systemd-nspawn leaves in /run; version 256 and later refuse to start over it."""
+    for kind in ("unix-export", "propagate"):
+        where = _NSPAWN / kind / f"{lab.name}-{machine}"
+        while mounted(where):
+            subprocess.run(["umount", "--lazy", where], check=True)
+        with contextlib.suppress(OSError):
+            where.rmdir()
+
+
 def remove(lab: Lab, machine: str) -> None:
     """Unmount a machine's root folder and remove all that it wrote."""
+    forget(lab, machine)
     where = root(lab, machine)
     while mounted(where):
         done = subprocess.run(["umount", where], check=False, capture_output=True, text=True)

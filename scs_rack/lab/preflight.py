@@ -9,7 +9,9 @@ from scs_rack.design import Design
 from scs_rack.errors import UsageError
 from scs_rack.lab import cgroup
 from scs_rack.lab.layout import Lab
+from scs_rack.model import ImageOptions
 from scs_rack.paths import cache_root, state_root
+from scs_rack.provision.image import image_of
 from scs_rack.provision.tools import BUILD_TOOLS, LAB_TOOLS, install_command, missing_tools
 from scs_rack.results import Finding
 
@@ -73,12 +75,12 @@ def _kernel() -> Iterator[Finding]:
             yield _finding("no-device", device, "none", hint)
 
 
-def check() -> list[Finding]:
-    """Everything that is missing on this machine."""
+def check(options: ImageOptions) -> list[Finding]:
+    """Everything that is missing on this machine; what builds the node image counts only until it is built."""
     found: list[Finding] = []
     if os.geteuid() != 0:
         found.append(_finding("not-root", "uid 0", f"uid {os.geteuid()}", "run the command with sudo"))
-    tools = {**BUILD_TOOLS, **LAB_TOOLS}
+    tools = LAB_TOOLS if image_of(options).complete else {**BUILD_TOOLS, **LAB_TOOLS}
     if missing := missing_tools(tools):
         found.append(
             _finding("no-tools", "all tools", f"missing: {', '.join(missing)}", install_command(missing, tools))
@@ -86,13 +88,13 @@ def check() -> list[Finding]:
     return [*found, *_size(), *_kernel()]
 
 
-def require(design: Design) -> None:  # noqa: ARG001 (sizes may come to depend on the rack)
+def require(design: Design) -> None:
     """Stop with all faults at once.
 
     Raises:
         UsageError: something is missing.
     """
-    faults = [fault for fault in check() if fault.severity == "error"]
+    faults = [fault for fault in check(design.rack.image) if fault.severity == "error"]
     if faults:
         lines = "".join(
             f"\n  {fault.type}: expected {fault.expected}, seen {fault.seen}; {fault.hint}" for fault in faults

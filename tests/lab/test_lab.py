@@ -272,7 +272,7 @@ def traces(lab):
     left += [line for line in Path("/proc/self/mounts").read_text().splitlines() if f"{lab.home}/" in line]
     left += [str(path) for path in netns.FOLDER.glob(f"{lab.name}-*")]
     left += [str(path) for path in (cgroup.of(lab.name), lab.home) if path.exists()]
-    left += [str(path) for path in Path("/run/systemd/nspawn/propagate").glob(f"{lab.name}-*")]
+    left += [str(path) for path in Path("/run/systemd/nspawn").glob(f"*/{lab.name}-*")]
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             words = path.read_bytes().split(b"\0")
