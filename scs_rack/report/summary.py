@@ -18,6 +18,7 @@ def print_summary(console: Console, run: RunRecord, cost: Cost) -> None:
         ("stage", "left"),
         ("result", "left"),
         ("time", "right"),
+        ("steps", "right"),
         ("changed", "right"),
         ("gate", "left"),
     ):
@@ -29,6 +30,7 @@ def print_summary(console: Console, run: RunRecord, cost: Cost) -> None:
             stage.name,
             Text(f"{sign} {stage.state}", style),
             "" if waiting else duration(stage.duration),
+            "" if waiting else str(len(stage.results)),
             "" if waiting else str(stage.outcome.changed),
             gate_word(stage),
         )
@@ -45,6 +47,8 @@ def gate_word(stage: StageRecord) -> str:
     if stage.state in {"passed", "verified"}:
         warnings = sum(finding.severity == "warning" for finding in stage.gate)
         return f"passed, {warnings} warnings" if warnings else "passed"
+    if stage.state == "running" and stage.results:
+        return f"last step {stage.results[-1].device}: {stage.results[-1].step}"
     if stage.state in {"waiting", "running", "gate"}:
         return "is asked now" if stage.state == "gate" else ""
     errors = sum(finding.severity == "error" for finding in stage.gate)
