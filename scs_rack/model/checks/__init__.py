@@ -44,6 +44,8 @@ CHECKS: tuple[Check, ...] = (
     cabling.bmc_cable,
     cabling.management_cable,
     cabling.two_leaves,
+    cabling.fabric,
+    cabling.external_ports,
     cabling.manager_cable,
     cabling.oob_reach,
     cloud.control_nodes,

@@ -1,6 +1,6 @@
 """Checks of the cabling as a whole: what must be cabled, and to where."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from scs_rack.model.draft import MANAGER, Draft
 from scs_rack.model.ends import BMC_PORT, SWITCH_MGMT_PORT
@@ -57,6 +57,66 @@ def _remedy(uplinks: list[str]) -> str:
     )
 
 
+def external_ports(draft: Draft) -> Iterator[Problem]:
+    """A server in service with the role network has a port to the external networks."""
+    for name, server in draft.active.items():
+        nics = draft.nics(name)
+        if "network" not in server.roles or nics is None or not draft.whole("cables") or name in draft.wiring.dangling:
+            continue
+        external = [nic for nic, what in nics.items() if what.use == "external"]
+        if not any((name, nic) in draft.wiring.cabled for nic in external):
+            ports = (
+                f"cable {' or '.join(external)} to a leaf"
+                if external
+                else "give it or its model NICs with `use: external`"
+            )
+            yield Problem(("servers", name), "a network node without a port to the external networks", ports, "")
+
+
+class _Groups:
+    """Switches that cables join to groups."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.above = {name: name for name in names}
+
+    def of(self, name: str) -> str:
+        """The switch that stands for the group of a switch."""
+        while self.above[name] != name:
+            name = self.above[name]
+        return name
+
+    def join(self, one: str, other: str) -> bool:
+        """Join the groups of two switches; False when they were one already."""
+        before = self.of(one), self.of(other)
+        self.above[before[0]] = before[1]
+        return before[0] != before[1]
+
+
+def fabric(draft: Draft) -> Iterator[Problem]:
+    """All servers in service reach each other: servers carry no traffic of others, so the fabric must."""
+    groups = _Groups(draft.switches)
+    for _, one, other in draft.wiring.pairs:
+        if one.use == other.use == "data" and "oob" not in (one.role, other.role):
+            groups.join(one.device, other.device)
+    touched: dict[str, set[str]] = {}
+    for _, one, other in draft.wiring.pairs:
+        port, switch = (one, other) if other.use == "data" else (other, one)
+        if port.use == "uplink" and switch.role == "leaf" and port.device in draft.active:
+            touched.setdefault(port.device, set()).add(groups.of(switch.device))
+    leaves = [name for name, switch in draft.switches.items() if switch.role == "leaf"]
+    shared = set.intersection(*touched.values()) if touched else set(map(groups.of, leaves))
+    if shared or not leaves or not draft.whole("cables") or draft.wiring.dangling:
+        return
+    spines = [name for name, switch in draft.switches.items() if switch.role == "spine"]
+    main = groups.of(spines[0] if spines else leaves[0])
+    hint = f"cable it to {' and '.join(spines)}" if spines else "add a spine with cables to all leaves"
+    for name in leaves:
+        if groups.of(name) != main:
+            yield Problem(
+                ("switches", name), "the leaf is not joined to the others", f"{hint}; servers don't route", ""
+            )
+
+
 def manager_cable(draft: Draft) -> Iterator[Problem]:
     """The manager is in the out-of-band network, and each of its NICs is cabled."""
     nics = draft.manager.nics if draft.manager else {}
@@ -71,26 +131,19 @@ def manager_cable(draft: Draft) -> Iterator[Problem]:
 
 def oob_reach(draft: Draft) -> Iterator[Problem]:
     """Out-of-band switches form one tree: all reach the manager, and no cables form a loop."""
-    root = {name: name for name in draft.switches}
-
-    def top(name: str) -> str:
-        while root[name] != name:
-            name = root[name]
-        return name
-
+    groups = _Groups(draft.switches)
     for number, one, other in draft.wiring.pairs:
-        if one.use == other.use == "data" and "oob" in (one.role, other.role) and one.device != other.device:
-            if top(one.device) == top(other.device):
-                hint = f"{one.device} and {other.device} are joined already, and nothing here breaks loops"
-                value = f"{one.device}:{one.port} to {other.device}:{other.port}"
-                yield Problem(("cables", number), "the cable closes a loop of the out-of-band network", hint, value)
-            root[top(one.device)] = top(other.device)
+        trunk = one.use == other.use == "data" and "oob" in (one.role, other.role)
+        if trunk and one.device != other.device and not groups.join(one.device, other.device):
+            hint = f"{one.device} and {other.device} are joined already, and nothing here breaks loops"
+            value = f"{one.device}:{one.port} to {other.device}:{other.port}"
+            yield Problem(("cables", number), "the cable closes a loop of the out-of-band network", hint, value)
     nics = draft.manager.nics if draft.manager else {}
     near = [draft.wiring.far.get((MANAGER, nic)) for nic, use in nics.items() if use == "mgmt"]
-    reached = {top(port.device) for port in near if port and port.device in root}
-    if not reached or not draft.whole("cables"):
+    reached = {groups.of(port.device) for port in near if port and port.role == "oob"}
+    if not reached or not draft.whole("cables") or draft.wiring.dangling:
         return
     for name, switch in draft.switches.items():
-        if switch.role == "oob" and top(name) not in reached:
+        if switch.role == "oob" and groups.of(name) not in reached:
             hint = "join the out-of-band switches by a cable between them"
             yield Problem(("switches", name), "the manager does not reach this out-of-band switch", hint, "")
