@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from scs_rack.cli.common import Commands, Handler, add_command, add_noun, json_option, rack_dir, rack_option
 from scs_rack.design import Design, make_design
+from scs_rack.engine.lock import hold
 from scs_rack.errors import UsageError
 from scs_rack.lab import faults, nodes, preflight, status
 from scs_rack.lab.down import down
@@ -17,6 +18,7 @@ from scs_rack.lab.layout import Lab
 from scs_rack.lab.up import up
 from scs_rack.model import ImageOptions
 from scs_rack.model.load import load_rack
+from scs_rack.paths import state_dir
 
 _R = "-r inventory/lab"
 
@@ -92,8 +94,10 @@ def lab_up(args: argparse.Namespace) -> int:
 
 
 def lab_down(args: argparse.Namespace) -> int:
-    """Remove the lab."""
-    down(_lab(args), _progress(), now=args.now, keep_disks=args.keep_disks)
+    """Remove the lab, unless a run is at work in it."""
+    lab = _lab(args)
+    with hold(state_dir(lab.name)):
+        down(lab, _progress(), now=args.now, keep_disks=args.keep_disks)
     return 0
 
 

@@ -26,6 +26,9 @@ _FILES = ("packages.txt", "units.txt", "image.sh")
 _DPKG = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
          "path-exclude=/usr/share/locale/*", "force-unsafe-io")  # fmt: skip
 _APT = ('Apt::Install-Recommends "false"', 'Acquire::Languages "none"')
+ISOLATED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
+            "--pid", "--fork", "--kill-child", "--mount-proc")  # fmt: skip
+"""Runs a command that leaves no process and no mount, however it or its parent ends."""
 _SKIP = "cleanup/reproducible,download/empty,essential/unlink"
 
 
@@ -65,7 +68,7 @@ class Image:
     @property
     def complete(self) -> bool:
         """True once it was built and verified."""
-        return self.manifest.is_file()
+        return os.access(self.manifest, os.R_OK)
 
 
 def packages() -> list[str]:
@@ -160,10 +163,10 @@ def _build(image: Image, mirror: str | None, progress: Progress) -> None:
 
 
 def command(image: Image, root: Path, mirror: str | None) -> list[str]:
-    """The builder's command line, which works in a mount namespace of its own: mounts can't outlive it."""
+    """The builder's command line."""
     step = str(_HERE / "image.sh")
     return [
-        "unshare", "--mount", "--propagation", "private", "--kill-child", "--pid", "--fork", "--mount-proc",
+        *ISOLATED,
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", f"--skip={_SKIP}",
         f"--include={','.join(packages())}",
         *(f"--dpkgopt={option}" for option in _DPKG),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 BUILD_TOOLS: Mapping[str, str] = {
     "mmdebstrap": "mmdebstrap",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "apt-config": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
@@ -15,6 +16,8 @@ BUILD_TOOLS: Mapping[str, str] = {
 LAB_TOOLS: Mapping[str, str] = {
     "systemd-nspawn": "systemd-container",
     "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "setsid": "util-linux",
     "ip": "iproute2",
     "mount": "mount",
     "ssh": "openssh-client",

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -66,8 +67,7 @@ def test_packages_are_named_once():
 
 def test_the_command_builds_in_a_mount_namespace_of_its_own(cache):
     command = image.command(image.image_of(ImageOptions()), cache / "root", "http://mirror.example/debian")
-    assert command[:2] == ["unshare", "--mount"]
-    assert "--kill-child" in command
+    assert command[: len(image.ISOLATED)] == list(image.ISOLATED)
     assert command[-3:] == ["trixie", str(cache / "root"), "deb http://mirror.example/debian trixie main"]
 
 
@@ -121,3 +121,22 @@ def test_a_second_build_waits_and_names_the_first(monkeypatch, cache):
     assert time.monotonic() - start > 0.5
     assert said[0] == f"waiting for the build of process {holder.pid}"
     assert holder.wait() == 0
+
+
+@pytest.mark.root
+def test_a_killed_build_leaves_no_process_and_no_mount(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    code = (
+        "import subprocess, sys; from scs_rack.provision import image\n"
+        "script = 'mount -t tmpfs x $1 && echo ready && sleep 600; :'\n"
+        "subprocess.run([*image.ISOLATED, 'sh', '-c', script, 'sh', sys.argv[1]])"
+    )
+    builder = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert builder.stdout.readline() == "ready\n"
+    builder.kill()
+    builder.wait()
+    assert builder.stdout.read() == "", "the pipe ends when the last process is gone"
+    assert str(folder) not in Path("/proc/self/mounts").read_text()
