@@ -198,6 +198,7 @@ def test_after_kill_9_the_next_run_stops_what_was_left_and_goes_on(tmp_path, dri
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert runs.record(dead).ended is None
+    leftover = subprocess.Popen(["sleep", "300"], env={**os.environ, "SCS_RACK_RUN": str(dead)})
     done = subprocess.run(
         [sys.executable, str(DRIVER), str(tmp_path), "quick"],
         env=clean_environment(tmp_path),
@@ -208,6 +209,8 @@ def test_after_kill_9_the_next_run_stops_what_was_left_and_goes_on(tmp_path, dri
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"note run {dead.name} died before its end" in done.stdout
+    assert "processes that it left were stopped" in done.stdout
+    assert leftover.wait(5) == -signal.SIGTERM
     assert "ended first verified" in done.stdout
     assert runs.record(dead).state == "died"
     assert marked(str(dead)) == []
