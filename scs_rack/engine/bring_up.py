@@ -92,7 +92,7 @@ def bury(state_dir: Path) -> list[str]:
     journal = Journal(last.folder)
     journal.write("run-ended", state="died")
     journal.close()
-    processes = f"; {killed} processes that it left were stopped" if killed else ""
+    processes = f"; of its processes {killed} still ran and were stopped" if killed else ""
     return [f"run {last.name} died before its end{processes}; going on from what the gates observe"]
 
 

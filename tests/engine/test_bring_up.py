@@ -209,7 +209,7 @@ def test_after_kill_9_the_next_run_stops_what_was_left_and_goes_on(tmp_path, dri
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"note run {dead.name} died before its end" in done.stdout
-    assert "processes that it left were stopped" in done.stdout
+    assert "still ran and were stopped" in done.stdout
     assert leftover.wait(5) == -signal.SIGTERM
     assert "ended first verified" in done.stdout
     assert runs.record(dead).state == "died"
