@@ -1,4 +1,4 @@
-"""Wrong rack files: a case is a folder with what is spoiled in base.yml (or a whole file, rack.raw), and what is said."""
+"""Wrong rack files: a case is what is spoiled in base.yml (or a whole file, rack.raw), and what is said of it."""
 
 from pathlib import Path
 
