@@ -299,6 +299,21 @@ def test_down_after_everything_was_killed(rack):
     assert traces(rack.lab) == []
 
 
+def test_an_up_that_was_killed_in_the_middle_is_finished_by_the_next(rack):
+    rack.down()
+    for seconds in (0.4, 0.7, 1.0, 1.4, 2.0):
+        command = [sys.executable, "-m", "scs_rack", "lab", "up", "-r", str(rack.folder)]
+        first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        first.kill()
+        first.wait()
+    rack.up()
+    assert status.missing_cables(rack.lab, rack.design) == []
+    assert all(one.reachable for one in status.devices(rack.lab, rack.design) if one.kind != "server")
+    rack.down()
+    assert traces(rack.lab) == []
+
+
 def test_up_and_down_after_a_reboot(rack):
     """A reboot takes processes, mounts, namespaces and control groups, and leaves files."""
     rack.up()
