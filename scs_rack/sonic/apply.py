@@ -93,6 +93,39 @@ def plan(switch: Switch) -> Plan:
     return Plan(switch.name, running, goal, compare(running, goal))
 
 
+def unconfirmed(switch: Switch) -> list[str]:
+    """Changes that some process began on a switch and did not live to confirm, oldest first.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: it can't be asked.
+    """
+    return [name.removesuffix(".json") for name in switch.ask("ls scs-rack-*.json 2>/dev/null || true").split()]
+
+
+def settle(switch: Switch) -> bool:
+    """Undo changes that were never confirmed, before their timers do it in the middle of something else.
+
+    Returns:
+        True if there were any.
+
+    Raises:
+        SwitchBusy: the process that began the change lives.
+        SwitchUnreachable, SwitchRefused: it could not be done.
+    """
+    left = unconfirmed(switch)
+    if not left:
+        return False
+    with switch.locked():
+        for ident in reversed(left):
+            # without its timer it went back already, or was confirmed and only not saved
+            switch.ask(
+                f"set -e; if systemctl is-active --quiet {ident}.timer; then {_undo_command(ident)}; fi; "
+                f"sudo config save -y >/dev/null; {_clean_command(ident)}",
+                timeout=REPLACE_TIMEOUT,
+            )
+    return True
+
+
 def dry_run(switch: Switch, tables: Tables) -> list[str]:
     """Let a switch judge a whole CONFIG_DB by the YANG models of its release; changes nothing.
 
@@ -102,7 +135,7 @@ def dry_run(switch: Switch, tables: Tables) -> list[str]:
     Raises:
         SwitchUnreachable: it does not answer.
     """
-    file = f"scs-rack-dry-{secrets.token_hex(4)}.json"
+    file = f"dry-run-{secrets.token_hex(4)}.json"
     command = f"umask 077; cat >{file}; sudo config replace -d {file}; code=$?; rm -f {file}; exit $code"
     reply = switch.run(command, stdin=json.dumps(tables), timeout=REPLACE_TIMEOUT)
     return [f"{switch.name}: {reply.why}"] if reply.code else []
@@ -119,7 +152,10 @@ def _arm_command(ident: str, seconds: int) -> str:
 
 
 def _clean_command(ident: str) -> str:
-    return f"sudo config delete-checkpoint {ident} >/dev/null; rm -f {ident}.json"
+    checkpoint = f"/etc/sonic/checkpoints/{ident}.cp.json"
+    return (
+        f"if sudo test -e {checkpoint}; then sudo config delete-checkpoint {ident} >/dev/null; fi; rm -f {ident}.json"
+    )
 
 
 def _confirm_command(ident: str) -> str:
@@ -129,7 +165,7 @@ def _confirm_command(ident: str) -> str:
 
 def _undo_command(ident: str) -> str:
     """Shell command that goes back now, and stops the timer only when that worked."""
-    return f"set -e; sudo config rollback {ident}; sudo systemctl stop {ident}.timer"
+    return f"sudo config rollback {ident} && sudo systemctl stop {ident}.timer"
 
 
 def _undo(switch: Switch, ident: str, wanted: Plan, deadman: int) -> str:

@@ -20,6 +20,12 @@ SESSION_WAIT = 30.0
 """Seconds for fabric sessions to come up in the gate."""
 
 
+def _settled_plan(switch: Switch) -> change.Plan:
+    """What is to be changed on a switch, after undoing what an earlier run left unconfirmed."""
+    change.settle(switch)
+    return change.plan(switch)
+
+
 def _apply(ctx: Context, plans: dict[str, change.Plan]) -> dict[str, ScsRackError | None]:
     """Apply plans at the same time."""
 
@@ -48,6 +54,11 @@ class SwitchesStage:
         Raises:
             ScsRackError: a switch can't be read.
         """
+        for name, left in on_all(switches(ctx), change.unconfirmed).items():
+            if isinstance(left, ScsRackError):
+                raise left
+            if left:
+                yield Change(self.name, name, "a change that was never confirmed will be undone first")
         for name, answer in on_all(switches(ctx), change.plan).items():
             if isinstance(answer, ScsRackError):
                 raise answer
@@ -57,7 +68,7 @@ class SwitchesStage:
     def apply(self, ctx: Context) -> Iterator[Result]:
         """Apply what differs, in waves; after a wave with a failure no further switch is touched."""
         started = time.monotonic()
-        answers = on_all(switches(ctx), change.plan)
+        answers = on_all(switches(ctx), _settled_plan)
         plans = [answer for answer in answers.values() if not isinstance(answer, ScsRackError)]
         for name, answer in answers.items():
             if isinstance(answer, ScsRackError):
@@ -99,6 +110,12 @@ class SwitchesStage:
                 yield Finding(
                     "config-differs", "error", name, "CONFIG_DB as wanted", tables.summary(plan.changes),
                     f"`scs-rack switch diff --limit {name}` shows it, `scs-rack up` applies it",
+                )  # fmt: skip
+        for name, left in on_all(chosen, change.unconfirmed).items():
+            if left and not isinstance(left, ScsRackError):
+                yield Finding(
+                    "change-unconfirmed", "error", name, "no change waiting to be undone", left[-1],
+                    "`scs-rack up` undoes it and configures the switch again; else it undoes itself",
                 )  # fmt: skip
         for name, up in on_all(chosen, links_up).items():
             if isinstance(up, ScsRackError):

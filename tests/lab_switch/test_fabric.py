@@ -18,7 +18,7 @@ from scs_rack.model.load import load_rack
 from scs_rack.results import Finding
 from scs_rack.sonic import apply as change
 from scs_rack.sonic.apply import RolledBack
-from scs_rack.sonic.cabling import listen
+from scs_rack.sonic.cabling import judge, listen
 from scs_rack.sonic.tables import compare
 from scs_rack.sonic.transport import Switch, SwitchUnreachable, on_all, switches
 from scs_rack.sonic.verify import await_sessions, host_ports, sessions
@@ -172,6 +172,15 @@ def test_ports_hear_each_other(configured):
         )
 
     assert until(30, right)
+    swap = {("leaf1", "eth0"): "Ethernet9", ("leaf2", "eth0"): "Ethernet8"}  # what if the rack file said it so?
+    cables = [
+        (one, two.model_copy(update={"port": swap.get((one.device, one.port), two.port)}))
+        for one, two in ctx.design.rack.cables
+    ]
+    other = make_design(ctx.design.rack.model_copy(update={"cables": cables}))
+    ear = listen(ctx)
+    hints = [finding.hint for finding in judge(other, ear.heard, frozenset(ear.speakers))]
+    assert hints == ["exchange the plugs in oob1 Ethernet9 and oob1 Ethernet8"]
 
 
 def wrong_asn(plan):
@@ -207,6 +216,25 @@ def test_when_we_die_the_switch_goes_back_by_itself(configured):
         change.apply(switch, plan, die, deadman=4)
     assert change.read(switch) == plan.goal
     assert until(20, lambda: change.read(switch) == plan.running)
+    assert change.settle(switch)
+
+
+def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
+    _, ctx = configured
+    switch = Switch(ctx, "leaf1")
+    plan = wrong_asn(change.plan(switch))
+
+    def die(_switch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change.apply(switch, plan, die, deadman=300)
+    assert "change-unconfirmed" in {finding.type for finding in SwitchesStage().gate(ctx)}
+    assert "never confirmed" in next(iter(SwitchesStage().plan(ctx))).summary
+    assert [result.error for result in SwitchesStage().apply(ctx)] == [None] * 3
+    assert change.read(switch) == plan.running
+    assert change.unconfirmed(switch) == []
+    assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
 
 
 def test_a_change_that_cuts_us_off_is_undone(configured):

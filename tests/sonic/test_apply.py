@@ -26,15 +26,26 @@ class Fake:
         self.checkpoint = {}
         self.timer = set()
         self.fail = {}
+        self.left = []
         self.seen = []
 
-    def run(self, switch, command, *, stdin="", timeout=0.0, fresh=False):
-        name = switch.name
+    def summary(self, name):
+        ports = self.tables[name].get("BGP_NEIGHBOR", {})
+        peers = {key.partition("|")[2]: {"remoteAs": 1, "state": "Idle"} for key in ports}
+        return json.dumps({"ipv4Unicast": {"peers": peers}})
+
+    def failing(self, command):
         for pattern, what in self.fail.items():
             if re.search(pattern, command):
                 if isinstance(what, Exception):
                     raise what
                 return Reply(2, "", what, 0.0)
+        return None
+
+    def run(self, switch, command, *, stdin="", timeout=0.0, fresh=False):
+        name = switch.name
+        if failed := self.failing(command):
+            return failed
         self.seen.append((name, command))
         out = ""
         if "sonic-cfggen" in command:
@@ -47,13 +58,14 @@ class Fake:
         elif "config rollback" in command:
             self.tables[name] = self.checkpoint[name]
             self.timer -= {name}
+        elif command.startswith("ls scs-rack"):
+            out = "".join(f"{ident}\n" for owner, ident in self.left if owner == name)
         elif "config save" in command:
             self.timer -= {name}
+            self.left = [one for one in self.left if one[0] != name]
             self.saved[name] = self.tables[name]
         elif "bgp summary" in command:
-            ports = self.tables[name].get("BGP_NEIGHBOR", {})
-            peers = {key.partition("|")[2]: {"remoteAs": 1, "state": "Idle"} for key in ports}
-            out = json.dumps({"ipv4Unicast": {"peers": peers}})
+            out = self.summary(name)
         return Reply(0, out, "", 0.0)
 
 
@@ -134,6 +146,17 @@ def test_what_changed_since_the_plan_is_not_overwritten(rack):
     fake.tables["leaf1"] = {**plan.running, "NTP_SERVER": {"192.0.2.1": {}}}
     with pytest.raises(SwitchRefused, match="changed after it was compared"):
         change.apply(switch, plan, lambda _: [])
+
+
+def test_what_was_never_confirmed_is_undone_first(rack):
+    fake, ctx = rack
+    _, plan = wanted(ctx)
+    fake.checkpoint["leaf1"], fake.tables["leaf1"], fake.timer = fake.tables["leaf1"], plan.goal, {"leaf1"}
+    fake.left = [("leaf1", "scs-rack-1.json")]
+    results = {result.device: result for result in SwitchesStage().apply(ctx)}
+    assert results["leaf1"].changed  # it was undone, and is applied again, this time to the end
+    assert fake.saved["leaf1"] == plan.goal
+    assert not fake.timer
 
 
 def test_one_writer_for_a_switch(rack):
