@@ -53,7 +53,9 @@ def text_schema(description: str, pattern: str | None = None) -> WithJsonSchema:
     return WithJsonSchema(schema | ({"pattern": pattern} if pattern else {}))
 
 
-Mac = Annotated[str, BeforeValidator(_mac), text_schema("Ethernet address", r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$")]
+Mac = Annotated[
+    str, BeforeValidator(_mac), text_schema("Ethernet address", r"^[0-9A-Fa-f][02468ACEace]([:-][0-9A-Fa-f]{2}){5}$")
+]
 """An Ethernet address, lower case with colons (IEEE 802 canonical order)."""
 
 Speed = Annotated[

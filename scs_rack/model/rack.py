@@ -68,12 +68,20 @@ def _login(value: str) -> str:
     return value
 
 
+SshKey = Annotated[
+    str,
+    AfterValidator(_ssh_key),
+    text_schema("Public SSH key, one line of an authorized_keys file", r"^(sk-)?(ssh|ecdsa)-"),
+]
+"""A public SSH key in the format of authorized_keys (sshd(8))."""
+
+
 class User(Strict):
     """An operator who may log in to the servers."""
 
-    name: Annotated[str, AfterValidator(_login)]
+    name: Annotated[str, AfterValidator(_login), text_schema("Login name", r"^[a-z_][a-z0-9_-]{0,31}$")]
     """Login name."""
-    keys: list[Annotated[str, AfterValidator(_ssh_key)]] = Field(min_length=1)
+    keys: list[SshKey] = Field(min_length=1)
     """Public SSH keys, one line each."""
 
 

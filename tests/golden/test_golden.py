@@ -15,6 +15,7 @@ import yaml
 
 from scs_rack.cli.main import main
 from scs_rack.model.schema import rack_schema
+from tests.errors.error_cases import CASES, faults_of, spoiled
 from tests.golden.golden_racks import FOLDER, INVENTORY, RACKS, expected, output
 
 
@@ -88,3 +89,20 @@ def test_the_schema_accepts_the_racks_that_we_ship(rack):
 def test_the_schema_beside_the_racks_is_the_current_one(capsys):
     assert main(["schema"]) == 0
     assert capsys.readouterr().out == (INVENTORY / "rack.schema.json").read_text(encoding="utf-8")
+
+
+SEEN_BY_EDITORS = {"unknown-key", "missing-key", "wrong-type", "wrong-choice", "out-of-range"}
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.startswith(("yaml", "duplicate", "mac-sexagesimal"))]
+)
+def test_the_schema_and_the_loader_agree(case, tmp_path):
+    """What the loader takes for a rack the schema takes, too; what is wrong in shape both refuse."""
+    checks = {fault.check for fault in faults_of(case, tmp_path)}
+    stated = yaml.safe_load(spoiled(case))
+    refused = list(jsonschema.Draft202012Validator(rack_schema()).iter_errors(stated))
+    if checks & SEEN_BY_EDITORS:
+        assert refused
+    elif not checks & {"wrong-value", "switch-model"}:
+        assert not refused
