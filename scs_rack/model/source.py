@@ -18,6 +18,9 @@ from scs_rack.model.fault import Fault, Path, Problem, dotted
 MAX_VALUES = 100_000
 """More values than any rack file has; stops aliases that multiply without end."""
 
+MAX_DEPTH = 20
+"""Deeper than any rack file is nested."""
+
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _PLAIN_TAGS = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp")
@@ -86,6 +89,10 @@ class _Reader:
                 message = "an alias holds itself or grows without end"
                 self._fault(node, path, "yaml-alias", message=message, hint="write it out")
             return None
+        if len(above) > MAX_DEPTH:
+            message = "lists and mappings inside each other without end"
+            self._fault(node, path[:3], "yaml-depth", message=message, hint="no rack file is that deep")
+            return None
         if node.tag not in _PLAIN_TAGS:
             message = "YAML tags mean nothing here"
             self._fault(node, path, "yaml-tag", message=message, hint="leave it out", value=node.tag)
@@ -144,13 +151,16 @@ class _Reader:
         return found
 
 
-def _yaml_fault(file: str, error: yaml.YAMLError) -> Fault:
+def _yaml_fault(file: str, text: str, error: yaml.YAMLError) -> Fault:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     context = getattr(error, "context", None)
+    line = mark.line + 1 if mark else text[: getattr(error, "position", 0)].count("\n") + 1
     message = f"not YAML: {problem}" + (f" {context}" if context else "")
     hint = "look at the indentation, colons and brackets here and on the line before"
-    return Fault("yaml-syntax", file, mark.line + 1 if mark else 1, "", "", message, hint)
+    if "\t" in "".join(text.split("\n")[line - 1 : line]):
+        hint = "indent with spaces, not with tabs"
+    return Fault("yaml-syntax", file, line, "", "", message, hint)
 
 
 def read_source(path: File) -> Source:
@@ -173,7 +183,7 @@ def read_source(path: File) -> Source:
     try:
         node = loader.get_single_node()
     except yaml.YAMLError as error:
-        source.faults.append(_yaml_fault(source.file, error))
+        source.faults.append(_yaml_fault(source.file, text, error))
         return source
     finally:
         loader.dispose()
