@@ -16,10 +16,10 @@ from scs_rack.model.load import load_rack
 from scs_rack.model.portmap import load_portmap, portmap_names, speed_name
 from scs_rack.paths import state_dir
 from scs_rack.results import Finding
-from scs_rack.sonic import apply
 from scs_rack.sonic.checks import check_tables, load_tables
 from scs_rack.sonic.frr import frr_conf
 from scs_rack.sonic.generate import all_tables, config_db
+from scs_rack.sonic.plan import dry_run, plan, read
 from scs_rack.sonic.tables import summary
 from scs_rack.sonic.transport import Switch, on_all, switches
 
@@ -109,7 +109,7 @@ def _show(args: argparse.Namespace) -> int:
         print(frr_conf(tables), end="")
         return 0
     if args.running:
-        tables = apply.read(_switch(devices(args), args.switch))
+        tables = read(_switch(devices(args), args.switch))
     else:
         tables = config_db(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch)
     print(json.dumps(tables, indent=4, sort_keys=True))
@@ -117,17 +117,17 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _diff(args: argparse.Namespace) -> int:
-    answers = on_all(switches(devices(args)), apply.plan)
+    answers = on_all(switches(devices(args)), plan)
     failed = {name: answer for name, answer in answers.items() if isinstance(answer, ScsRackError)}
     plans = {name: answer for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
     if args.json:
-        data = {name: {"changes": [asdict(change) for change in plan.changes]} for name, plan in plans.items()}
+        data = {name: {"changes": [asdict(change) for change in one.changes]} for name, one in plans.items()}
         errors = {name: {"error": error.message} for name, error in failed.items()}
         print(json.dumps({**data, **errors}, indent=2))
     else:
-        for name, plan in plans.items():
-            print(f"{name}: {summary(plan.changes) if plan.changes else 'as the rack file wants it'}")
-            for change in plan.changes:
+        for name, one in plans.items():
+            print(f"{name}: {summary(one.changes) if one.changes else 'as the rack file wants it'}")
+            for change in one.changes:
                 print(f"  {change.text}")
         for error in failed.values():
             print(error.message)
@@ -142,7 +142,7 @@ def _validate(args: argparse.Namespace) -> int:
             tables = load_tables(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"{path}: {error}") from error
-        report[str(path)] = [*check_tables(tables), *(apply.dry_run(switch, tables) if switch else [])]
+        report[str(path)] = [*check_tables(tables), *(dry_run(switch, tables) if switch else [])]
     if args.json:
         print(json.dumps(report, indent=2))
     else:

@@ -13,84 +13,22 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
-from scs_rack.sonic.checks import check_tables
-from scs_rack.sonic.generate import Tables, config_db, frr_file
-from scs_rack.sonic.tables import RowChange, compare, diff, target
+from scs_rack.sonic.plan import REPLACE_TIMEOUT, Plan, read
+from scs_rack.sonic.tables import compare
 from scs_rack.sonic.transport import Switch, SwitchRefused, SwitchUnreachable
 
 DEADMAN = 240
 """Seconds after which a switch goes back by itself when nobody confirms."""
-REPLACE_TIMEOUT = 110.0
-READ = "sudo sonic-cfggen -d --print-data"
 
 Check = Callable[[Switch], Sequence[Finding]]
 """Looks at a switch after a change; findings of severity error undo it."""
 
 
-class Unsupported(SwitchRefused):
-    """The release of the switch can't be changed this way."""
-
-
 class RolledBack(SwitchRefused):
     """A change was undone, because what was seen after it was not right."""
-
-
-class Invalid(SwitchRefused):
-    """The configuration that a switch would get is not valid."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What would change on a switch."""
-
-    name: str
-    running: Tables
-    goal: Tables
-    changes: list[RowChange] = field(default_factory=list)
-
-    @property
-    def diff(self) -> str:
-        """The changes as text."""
-        return diff(self.changes)
-
-    @property
-    def in_service(self) -> bool:
-        """True if the switch routes already: then it is not changed at the same time as another one."""
-        return bool(self.running.get("BGP_NEIGHBOR"))
-
-
-def read(switch: Switch, *, fresh: bool = False) -> Tables:
-    """The running CONFIG_DB."""
-    tables: Tables = switch.ask_json(READ, fresh=fresh)
-    return tables
-
-
-def plan(switch: Switch) -> Plan:
-    """Compare what a switch runs with what the rack file wants; changes nothing.
-
-    Raises:
-        SwitchUnreachable, SwitchRefused: it can't be read.
-        Unsupported: its release keeps FRR's configuration in a file.
-        Invalid: the outcome would not be valid.
-    """
-    design = switch.ctx.design
-    if frr_file(design, switch.name) is not None:
-        raise Unsupported(
-            f"{switch.name}: release {design.switches[switch.name].release} needs its own frr.conf, "
-            "which scs-rack generates but does not apply yet",
-            f"run 202505 or newer on it, or load what `scs-rack switch show {switch.name}` prints, and its --frr",
-        )
-    running = read(switch)
-    goal = target(running, config_db(design, switch.name))
-    faults = check_tables(goal)
-    if faults:
-        raise Invalid(f"{switch.name}: the configuration would not be valid: {'; '.join(faults)}")
-    return Plan(switch.name, running, goal, compare(running, goal))
 
 
 def unconfirmed(switch: Switch) -> list[str]:
@@ -124,21 +62,6 @@ def settle(switch: Switch) -> bool:
                 timeout=REPLACE_TIMEOUT,
             )
     return True
-
-
-def dry_run(switch: Switch, tables: Tables) -> list[str]:
-    """Let a switch judge a whole CONFIG_DB by the YANG models of its release; changes nothing.
-
-    Returns:
-        What it objects to, one line each.
-
-    Raises:
-        SwitchUnreachable: it does not answer.
-    """
-    file = f"dry-run-{secrets.token_hex(4)}.json"
-    command = f"umask 077; cat >{file}; sudo config replace -d {file}; code=$?; rm -f {file}; exit $code"
-    reply = switch.run(command, stdin=json.dumps(tables), timeout=REPLACE_TIMEOUT)
-    return [f"{switch.name}: {reply.why}"] if reply.code else []
 
 
 def _arm_command(ident: str, seconds: int) -> str:
@@ -231,16 +154,3 @@ def _problem(switch: Switch, wanted: Plan, check: Check) -> str | None:
         first = faults[0]
         return f"{first.where}: expected {first.expected}, seen {first.seen}"
     return None
-
-
-def waves(ctx: Context, plans: Sequence[Plan]) -> list[list[Plan]]:
-    """Plans in the order to apply them; those of one wave at the same time.
-
-    Out-of-band switches first: everything else is reached through them. Then all switches that route nothing yet.
-    Then each one that is in service alone, so that traffic has a way around it.
-    """
-    todo = [one for one in plans if one.changes]
-    out_of_band = [one for one in todo if ctx.design.switches[one.name].role == "oob"]
-    fabric = [one for one in todo if one not in out_of_band]
-    fresh = [one for one in fabric if not one.in_service]
-    return [wave for wave in (out_of_band, fresh, *([one] for one in fabric if one.in_service)) if wave]

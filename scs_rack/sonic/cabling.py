@@ -13,7 +13,7 @@ from scs_rack.errors import ScsRackError
 from scs_rack.model.rack import Cable
 from scs_rack.remote import run_many
 from scs_rack.results import Finding
-from scs_rack.sonic.generate import switch_ports
+from scs_rack.sonic.ports import switch_ports
 from scs_rack.sonic.transport import Switch, on_all, switches
 from scs_rack.sonic.verify import PAUSE, links_up, unreachable
 

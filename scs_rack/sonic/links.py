@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from scs_rack.design import Design
-from scs_rack.sonic.generate import Tables
+from scs_rack.sonic.rows import Tables
 
 AGREE = ("speed", "fec", "mtu", "autoneg")
 """Fields of PORT that must be the same at both ends of a link."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scs_rack.sonic.generate import BGP_TABLES, Row, Tables
+from scs_rack.sonic.routing import BGP_TABLES
+from scs_rack.sonic.rows import Row, Tables
 
 OWNED = BGP_TABLES | {
     "BGP_NEIGHBOR_AF",

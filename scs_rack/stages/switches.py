@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Change, Finding, Result
-from scs_rack.sonic import apply as change
 from scs_rack.sonic import tables
+from scs_rack.sonic.apply import apply, settle, unconfirmed
+from scs_rack.sonic.plan import Plan, plan, waves
 from scs_rack.sonic.reach import fabric_findings
 from scs_rack.sonic.transport import Switch, on_all, switches
 from scs_rack.sonic.verify import await_sessions, fabric_ports, link_findings, links_up, unreachable
@@ -20,17 +21,46 @@ SESSION_WAIT = 30.0
 """Seconds for fabric sessions to come up in the gate."""
 
 
-def _settled_plan(switch: Switch) -> change.Plan:
+def _settled_plan(switch: Switch) -> Plan:
     """What is to be changed on a switch, after undoing what an earlier run left unconfirmed."""
-    change.settle(switch)
-    return change.plan(switch)
+    settle(switch)
+    return plan(switch)
 
 
-def _apply(ctx: Context, plans: dict[str, change.Plan]) -> dict[str, ScsRackError | None]:
+def _observe(switch: Switch) -> list[Finding]:
+    """What is not as it should be on a switch, without its sessions."""
+    found = list(link_findings(switch.ctx.design, switch.name, links_up(switch)))
+    wanted = plan(switch)
+    if wanted.changes:
+        found.append(
+            Finding(
+                "config-differs",
+                "error",
+                switch.name,
+                "CONFIG_DB as wanted",
+                tables.summary(wanted.changes),
+                f"`scs-rack switch diff --limit {switch.name}` shows it, `scs-rack up` applies it",
+            )
+        )
+    found += [
+        Finding(
+            "change-unconfirmed",
+            "error",
+            switch.name,
+            "no change waiting to be undone",
+            ident,
+            "`scs-rack up` undoes it and configures the switch again; else it undoes itself",
+        )
+        for ident in unconfirmed(switch)
+    ]
+    return found
+
+
+def _apply(ctx: Context, plans: dict[str, Plan]) -> dict[str, ScsRackError | None]:
     """Apply plans at the same time."""
 
     def one(switch: Switch) -> None:
-        change.apply(switch, plans[switch.name], checker(switch))
+        apply(switch, plans[switch.name], checker(switch))
 
     return on_all([Switch(ctx, name) for name in plans], one)
 
@@ -54,16 +84,14 @@ class SwitchesStage:
         Raises:
             ScsRackError: a switch can't be read.
         """
-        for name, left in on_all(switches(ctx), change.unconfirmed).items():
-            if isinstance(left, ScsRackError):
-                raise left
-            if left:
-                yield Change(self.name, name, "a change that was never confirmed will be undone first")
-        for name, answer in on_all(switches(ctx), change.plan).items():
+        for name, answer in on_all(switches(ctx), lambda switch: (unconfirmed(switch), plan(switch))).items():
             if isinstance(answer, ScsRackError):
                 raise answer
-            if answer.changes:
-                yield Change(self.name, name, tables.summary(answer.changes), answer.diff)
+            left, wanted = answer
+            if left:
+                yield Change(self.name, name, "a change that was never confirmed will be undone first")
+            if wanted.changes:
+                yield Change(self.name, name, tables.summary(wanted.changes), wanted.diff)
 
     def apply(self, ctx: Context) -> Iterator[Result]:
         """Apply what differs, in waves; after a wave with a failure no further switch is touched."""
@@ -76,7 +104,7 @@ class SwitchesStage:
             elif not answer.changes:
                 yield self._result(ctx, name, started)
         failed = len(plans) < len(answers)
-        for wave in change.waves(ctx, plans):
+        for wave in waves(ctx, plans):
             if failed or ctx.stop.requested.is_set():
                 for one in wave:
                     yield self._result(ctx, one.name, started, error="not touched, because something failed before")
@@ -103,25 +131,8 @@ class SwitchesStage:
     def gate(self, ctx: Context) -> Iterator[Finding]:
         """CONFIG_DB is as wanted, links between switches are up, and so are the sessions over them."""
         chosen = switches(ctx)
-        for name, plan in on_all(chosen, change.plan).items():
-            if isinstance(plan, ScsRackError):
-                yield unreachable(name, plan)
-            elif plan.changes:
-                yield Finding(
-                    "config-differs", "error", name, "CONFIG_DB as wanted", tables.summary(plan.changes),
-                    f"`scs-rack switch diff --limit {name}` shows it, `scs-rack up` applies it",
-                )  # fmt: skip
-        for name, left in on_all(chosen, change.unconfirmed).items():
-            if left and not isinstance(left, ScsRackError):
-                yield Finding(
-                    "change-unconfirmed", "error", name, "no change waiting to be undone", left[-1],
-                    "`scs-rack up` undoes it and configures the switch again; else it undoes itself",
-                )  # fmt: skip
-        for name, up in on_all(chosen, links_up).items():
-            if isinstance(up, ScsRackError):
-                yield unreachable(name, up)
-            else:
-                yield from link_findings(ctx.design, name, up)
+        for name, found in on_all(chosen, _observe).items():
+            yield from [unreachable(name, found)] if isinstance(found, ScsRackError) else found
         yield from await_sessions(
             ctx, {switch.name: fabric_ports(ctx.design, switch.name) for switch in chosen}, SESSION_WAIT
         )

@@ -8,8 +8,8 @@ from scs_rack.design import make_design
 from scs_rack.engine.stage import Context
 from scs_rack.model.load import load_rack
 from scs_rack.results import Finding
-from scs_rack.sonic.apply import Plan
 from scs_rack.sonic.generate import config_db
+from scs_rack.sonic.plan import Plan
 from scs_rack.sonic.tables import RowChange
 from scs_rack.sonic.transport import SwitchUnreachable
 
@@ -65,7 +65,7 @@ def test_diff(capsys, devices, monkeypatch):
         changes = [RowChange("VLAN", "Vlan7", {"vlanid": "7"}, None)] if one.name == "leaf1" else []
         return Plan(one.name, {}, {}, changes)
 
-    monkeypatch.setattr(switch.apply, "plan", plan)
+    monkeypatch.setattr(switch, "plan", plan)
     assert main(["switch", "diff", "-r", RACK]) == 3
     assert capsys.readouterr().out.splitlines() == [
         "leaf1: 0 rows added, 1 removed, 0 changed",

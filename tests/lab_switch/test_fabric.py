@@ -17,6 +17,7 @@ from scs_rack.lab import netns
 from scs_rack.model.load import load_rack
 from scs_rack.results import Finding
 from scs_rack.sonic import apply as change
+from scs_rack.sonic import plan as planning
 from scs_rack.sonic.apply import RolledBack
 from scs_rack.sonic.cabling import judge, listen
 from scs_rack.sonic.tables import compare
@@ -195,11 +196,11 @@ def wrong_asn(plan):
 def test_a_change_that_is_not_liked_is_undone(configured):
     _, ctx = configured
     switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(change.plan(switch))
+    plan = wrong_asn(planning.plan(switch))
     bad = Finding("bgp-session-lost", "error", "leaf1 Ethernet0", "the session that was there", "down")
     with pytest.raises(RolledBack, match="went back to what ran before"):
         change.apply(switch, plan, lambda _: [bad])
-    assert change.read(switch) == plan.running
+    assert planning.read(switch) == plan.running
     assert switch.ask("sudo config list-checkpoints").strip() == "[]"
     assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
 
@@ -207,22 +208,22 @@ def test_a_change_that_is_not_liked_is_undone(configured):
 def test_when_we_die_the_switch_goes_back_by_itself(configured):
     _, ctx = configured
     switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(change.plan(switch))
+    plan = wrong_asn(planning.plan(switch))
 
     def die(_switch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         change.apply(switch, plan, die, deadman=4)
-    assert change.read(switch) == plan.goal
-    assert until(20, lambda: change.read(switch) == plan.running)
+    assert planning.read(switch) == plan.goal
+    assert until(20, lambda: planning.read(switch) == plan.running)
     assert change.settle(switch)
 
 
 def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
     _, ctx = configured
     switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(change.plan(switch))
+    plan = wrong_asn(planning.plan(switch))
 
     def die(_switch):
         raise KeyboardInterrupt
@@ -232,7 +233,7 @@ def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
     assert "change-unconfirmed" in {finding.type for finding in SwitchesStage().gate(ctx)}
     assert "never confirmed" in next(iter(SwitchesStage().plan(ctx))).summary
     assert [result.error for result in SwitchesStage().apply(ctx)] == [None] * 3
-    assert change.read(switch) == plan.running
+    assert planning.read(switch) == plan.running
     assert change.unconfirmed(switch) == []
     assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
 
@@ -240,12 +241,12 @@ def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
 def test_a_change_that_cuts_us_off_is_undone(configured):
     _, ctx = configured
     switch = Switch(ctx, "leaf2")
-    plan = change.plan(switch)
+    plan = planning.plan(switch)
     goal = {**plan.running, "MGMT_INTERFACE": {"eth0|192.0.2.9/24": {"gwaddr": "192.0.2.1"}}}
     with pytest.raises(RolledBack, match=r"went back to what ran before|goes back by itself"):
         change.apply(switch, replace(plan, goal=goal, changes=[]), lambda _: [], deadman=15)
     assert until(30, lambda: answers(switch))
-    assert change.read(switch) == plan.running
+    assert planning.read(switch) == plan.running
 
 
 def test_a_switch_that_lost_power_keeps_what_was_saved(configured):
@@ -307,11 +308,11 @@ def test_commands_of_the_switch(configured, command, code, says):
 def test_a_dry_run_changes_nothing_and_finds_faults(configured):
     _, ctx = configured
     switch = Switch(ctx, "leaf1")
-    running = change.read(switch)
-    assert change.dry_run(switch, running) == []
+    running = planning.read(switch)
+    assert planning.dry_run(switch, running) == []
     broken = {**running, "VLAN_MEMBER": {"Vlan100|Ethernet0": {"tagging_mode": "untagged"}}}
-    assert "Ethernet0 is a member of Vlan100 and a routed port" in change.dry_run(switch, broken)[0]
-    assert change.read(switch) == running
+    assert "Ethernet0 is a member of Vlan100 and a routed port" in planning.dry_run(switch, broken)[0]
+    assert planning.read(switch) == running
 
 
 def test_sessions_of_a_leaf_are_read(configured):

@@ -8,9 +8,11 @@ from scs_rack import ssh
 from scs_rack.engine.stage import Context
 from scs_rack.results import Finding
 from scs_rack.sonic import apply as change
+from scs_rack.sonic import plan as planning
 from scs_rack.sonic import transport, watch
-from scs_rack.sonic.apply import Invalid, Plan, RolledBack, Unsupported, waves
+from scs_rack.sonic.apply import RolledBack
 from scs_rack.sonic.generate import config_db, day0
+from scs_rack.sonic.plan import Invalid, Plan, Unsupported, waves
 from scs_rack.sonic.transport import Reply, Switch, SwitchBusy, SwitchRefused, SwitchUnreachable, on_all
 from scs_rack.stages.switches import SwitchesStage
 
@@ -79,7 +81,7 @@ def rack(monkeypatch, tmp_path):
 
 def wanted(ctx, name="leaf1"):
     switch = Switch(ctx, name)
-    return switch, change.plan(switch)
+    return switch, planning.plan(switch)
 
 
 def test_all_switches_get_what_the_rack_file_says(rack):
@@ -178,7 +180,7 @@ def test_an_oob_switch_that_cuts_others_off_is_undone(rack, monkeypatch):
 
     fake.run = cut
     switch = Switch(ctx, "oob1")
-    plan = change.plan(switch)
+    plan = planning.plan(switch)
     goal = {table: rows for table, rows in plan.goal.items() if table != "VLAN"}
     with pytest.raises(RolledBack, match="expected leaf2 reachable as before, seen no answer; went back"):
         change.apply(switch, dataclasses.replace(plan, goal=goal), watch.checker(switch))
@@ -219,7 +221,7 @@ def test_oob_first_then_new_ones_together_then_those_in_service_one_by_one(rack)
     fake, ctx = rack
     fake.tables["leaf2"] = config_db(ctx.design, "leaf2")
     fake.tables["leaf2"] = {**fake.tables["leaf2"], "VLAN": {}}
-    plans = [change.plan(Switch(ctx, name)) for name in ("leaf2", "leaf1", "oob1")]
+    plans = [planning.plan(Switch(ctx, name)) for name in ("leaf2", "leaf1", "oob1")]
     assert [[plan.name for plan in wave] for wave in waves(ctx, plans)] == [["oob1"], ["leaf1"], ["leaf2"]]
     assert waves(ctx, [Plan("leaf1", {}, {})]) == []
 
@@ -228,14 +230,14 @@ def test_an_invalid_outcome_is_never_sent(rack):
     fake, ctx = rack
     fake.tables["leaf1"]["PORTCHANNEL_MEMBER"] = {"PortChannel1|Ethernet0": {}}
     with pytest.raises(Invalid, match="Ethernet0 is a member of PortChannel1 and a routed port"):
-        change.plan(Switch(ctx, "leaf1"))
+        planning.plan(Switch(ctx, "leaf1"))
 
 
 def test_a_release_with_its_own_frr_conf_is_refused(rack, monkeypatch):
     _, ctx = rack
-    monkeypatch.setattr(change, "frr_file", lambda design, name: "router bgp 1\n")
+    monkeypatch.setattr(planning, "frr_file", lambda design, name: "router bgp 1\n")
     with pytest.raises(Unsupported, match=r"its own frr\.conf"):
-        change.plan(Switch(ctx, "leaf1"))
+        planning.plan(Switch(ctx, "leaf1"))
 
 
 def test_ssh_that_fails_is_unreachable_and_a_real_exit_code_is_not(monkeypatch, tmp_path):

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from scs_rack.sonic.checks import check_tables
-from scs_rack.sonic.generate import BGP_TABLES, config_db, day0, frr_file
+from scs_rack.sonic.generate import config_db, day0, frr_file
 from scs_rack.sonic.links import check_links
+from scs_rack.sonic.routing import BGP_TABLES
 
 from .racks import designs, shipped
 
