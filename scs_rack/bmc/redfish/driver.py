@@ -1,11 +1,11 @@
 """The `Bmc` interface over Redfish."""
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar, cast
 
-import aiohttp
 from pydantic import ValidationError
 
 from scs_rack.bmc.errors import (
@@ -50,7 +50,7 @@ async def logged_in(service: Service) -> AsyncIterator["RedfishBmc"]:
     try:
         session = await _login(service)
     except NotSupported:
-        service.headers["Authorization"] = aiohttp.BasicAuth(service.target.user, service.target.password).encode()
+        service.headers["Authorization"] = _basic(service)
     try:
         yield RedfishBmc(service)
     finally:
@@ -73,6 +73,11 @@ async def _login(service: Service) -> str:
         raise NonsenseAnswer(f"{service.where}: a login without token or session")
     service.headers["X-Auth-Token"] = token
     return service.inside(named)
+
+
+def _basic(service: Service) -> str:
+    pair = f"{service.target.user}:{service.target.password}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
 
 
 class RedfishBmc:

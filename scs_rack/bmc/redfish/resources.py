@@ -114,7 +114,8 @@ def worst_message(body: Any) -> tuple[str, str]:
     extended = error.get("@Message.ExtendedInfo")
     if isinstance(extended, dict):  # some send an object where the standard asks for a list
         extended = [extended]
-    messages = [message for message in extended or [] if isinstance(message, dict)]
+    listed = extended if isinstance(extended, list) else []
+    messages = [message for message in listed if isinstance(message, dict)]
     if not messages:
         messages = [{"MessageId": error.get("code"), "Message": error.get("message")}]
     worst = max(messages, key=lambda m: _RANK.get(str(m.get("MessageSeverity") or m.get("Severity")), 0))
