@@ -204,8 +204,7 @@ class Setup:
                 continue
             number = osd["osd"]
             key = keys.get(f"osd.{number}", {}).get("key", "")
-            # a number that no daemon has used yet, or whose disk was given up
-            fresh = bool({"new", "destroyed"} & set(osd["state"]))
+            fresh = "new" in osd["state"]  # no daemon has used this number yet
             entry = {"id": number, "uuid": identity, "key": key, "disk": disk["name"], "fresh": fresh}
             by_host.setdefault(disk["host"], []).append(entry)
         names = [client["name"] for client in self.params["clients"] if f"client.{client['name']}" in keys]

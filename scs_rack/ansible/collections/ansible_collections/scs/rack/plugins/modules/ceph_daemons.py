@@ -50,6 +50,7 @@ changes:
   returned: always
 """
 
+import json
 import shutil
 import stat
 import subprocess
@@ -84,8 +85,20 @@ def is_made(osd: dict[str, Any]) -> bool:
     return (folder_of(osd) / "ready").exists() and fsid.is_file() and fsid.read_text().strip() == osd["uuid"]
 
 
+def label_of(path: Path) -> dict[str, str]:
+    """BlueStore's label of a disk; empty when it can't be read."""
+    seen = subprocess.run(
+        ["ceph-bluestore-tool", "show-label", "--dev", str(path)], capture_output=True, text=True, check=False
+    )
+    try:
+        labels: dict[str, dict[str, str]] = json.loads(seen.stdout)
+    except ValueError:
+        return {}
+    return next(iter(labels.values()), {})
+
+
 def content_of(path: Path) -> str:
-    """What is on a disk: empty, `osd <uuid>`, or what blkid(8) finds.
+    """What is on a disk: empty, `osd <uuid>`, `unfinished osd <uuid>`, or what blkid(8) finds.
 
     Raises:
         CephError: there is no such disk.
@@ -94,16 +107,14 @@ def content_of(path: Path) -> str:
         raise CephError(f"there is no disk {path}")
     with path.open("rb") as disk:
         if disk.read(len(MAGIC)) == MAGIC:
-            seen = subprocess.run(["ceph-osd", "--get-device-fsid", str(path)], capture_output=True, text=True)  # noqa: PLW1510
-            return f"osd {seen.stdout.strip()}" if seen.returncode == 0 else "osd unknown"
-    seen = subprocess.run(["blkid", "--probe", "--output", "export", str(path)], capture_output=True, text=True)  # noqa: PLW1510
+            label = label_of(path)
+            done = "" if label.get("mkfs_done") == "yes" else "unfinished "
+            return f"{done}osd {label.get('osd_uuid', 'unknown')}"
+    seen = subprocess.run(
+        ["blkid", "--probe", "--output", "export", str(path)], capture_output=True, text=True, check=False
+    )
     words = dict(line.split("=", 1) for line in seen.stdout.splitlines() if "=" in line)
     return words.get("TYPE") or words.get("PTTYPE") or ("" if seen.returncode == 2 else "something unknown")
-
-
-def is_finished(path: Path) -> bool:
-    """True if formatting this disk came to its end (BlueStore's label says so)."""
-    return '"mkfs_done": "yes"' in run(["ceph-bluestore-tool", "show-label", "--dev", str(path)])
 
 
 def own(path: Path) -> None:
@@ -122,15 +133,15 @@ def how_to_make(osd: dict[str, Any]) -> str:
         CephError: the disk must not be touched; says why.
     """
     content = content_of(Path(osd["path"]))
-    if content == f"osd {osd['uuid']}" and is_finished(Path(osd["path"])):
+    if content == f"osd {osd['uuid']}":
         return "adopt"
     if not osd["fresh"]:
         raise CephError(
             f"osd.{osd['id']} has run before, but {osd['path']} does not carry its data"
             f" (found: {content or 'nothing'}); if the disk was replaced,"
-            f" `ceph osd destroy {osd['id']} --yes-i-really-mean-it` first"
+            f" `ceph osd purge {osd['id']} --yes-i-really-mean-it` first"
         )
-    if content not in ("", f"osd {osd['uuid']}"):
+    if content not in ("", f"unfinished osd {osd['uuid']}"):
         raise CephError(f"{osd['path']} is not blank (found: {content}); `wipefs --all` it if nobody needs it")
     return "format"
 
