@@ -191,7 +191,7 @@ def _environment(ctx: Context, folder: Path, sockets: Path) -> dict[str, str]:
 
 def _slow(why: str) -> Result:
     finding = Finding(
-        "mitogen-not-used", "info", MANAGER, "Mitogen speeds up Ansible", why, "pip install 'mitogen>=0.3.54'"
+        "mitogen-not-used", "warning", MANAGER, "Mitogen speeds up Ansible", why, "pip install 'mitogen>=0.3.54'"
     )
     return Result(MANAGER, "choose Ansible's strategy", findings=(finding,))
 

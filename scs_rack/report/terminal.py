@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -130,7 +130,7 @@ class Plain(Progress):
         super().result(stage, result)
         if result.error:
             self._say(stage.name, f"{result.device}: {result.step}: FAILED: {result.error}")
-        for finding in result.findings:
+        for finding in _telling(result.findings):
             self._say(stage.name, _finding_line(finding))
 
     def tick(self) -> None:
@@ -151,7 +151,7 @@ class Plain(Progress):
     def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
         super().stage_ended(end)
-        for finding in end.outcome.gate:
+        for finding in _telling(end.outcome.gate):
             self._say(end.stage.name, _finding_line(finding))
         why = f" ({end.reason})" if end.reason else ""
         self._say(end.stage.name, f"{end.state}{why}: {end.outcome.changed} changed, {end.outcome.duration:.1f} s")
@@ -180,13 +180,13 @@ class LiveTable(Progress):
         super().result(stage, result)
         if result.error:
             self._above(f"[bold red]✗[/] {stage.name}: ", f"{result.device}: {result.step}: {result.error}")
-        for finding in result.findings:
+        for finding in _telling(result.findings):
             self._above(f"{stage.name}: ", _finding_line(finding))
 
     def stage_ended(self, end: StageEnd) -> None:
         """See `Listener`."""
         super().stage_ended(end)
-        for finding in end.outcome.gate:
+        for finding in _telling(end.outcome.gate):
             self._above(f"{end.stage.name}: ", _finding_line(finding))
 
     def note(self, text: str) -> None:
@@ -255,6 +255,11 @@ def duration(seconds: float) -> str:
 
 def _left(seconds: float | None) -> str:
     return "" if seconds is None else f", about {duration(seconds)} left"
+
+
+def _telling(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that a person should see at once; the others stand in the report."""
+    return [finding for finding in findings if finding.severity != "info"]
 
 
 def _finding_line(finding: Finding) -> str:
