@@ -42,13 +42,16 @@ def mount(lab: Lab, machine: str) -> Path:
 
 
 def forget(lab: Lab, machine: str) -> None:
-    """Remove what a killed systemd-nspawn leaves in /run; version 256 and later refuse to start over it."""
+    """Remove what the systemd-nspawn of a machine that is off left in /run; version 256 and later trip over it."""
     for kind in ("unix-export", "propagate"):
         where = _NSPAWN / kind / f"{lab.name}-{machine}"
         while mounted(where):
             subprocess.run(["umount", "--lazy", where], check=True)
         with contextlib.suppress(OSError):
             where.rmdir()
+    if mounted(root(lab, machine)):
+        status = root(lab, machine).stat()
+        (_NSPAWN / f"locks/inode-{status.st_dev}:{status.st_ino}").unlink(missing_ok=True)
 
 
 def remove(lab: Lab, machine: str) -> None:

@@ -294,9 +294,13 @@ def test_down_leaves_nothing_and_can_be_repeated(node1, running):
 def test_down_after_everything_was_killed(rack):
     rack.up()
     nodes.start(rack.lab, "node1")
+    root = overlay.root(rack.lab, "node1").stat()
+    nspawn_lock = Path(f"/run/systemd/nspawn/locks/inode-{root.st_dev}:{root.st_ino}")
+    wait(nspawn_lock.exists)
     cgroup.kill(cgroup.of(rack.lab.name))
     rack.down()
     assert traces(rack.lab) == []
+    assert not nspawn_lock.exists()
 
 
 def test_an_up_that_was_killed_in_the_middle_is_finished_by_the_next(rack):
