@@ -190,7 +190,7 @@ async def test_every_second_packet_lost_still_works() -> None:
     async with (
         emulated("ipmi") as it,
         wired(it.target, down=lossy) as through,
-        IpmiSession(through, replace(QUICK, answer=2.0)) as session,
+        IpmiSession(through, replace(QUICK, answer=4.0)) as session,
     ):
         bmc = IpmiBmc(through, session)
         for _ in range(6):
@@ -264,7 +264,7 @@ async def test_a_bmc_that_knows_the_password_but_makes_other_keys_is_not_trusted
 
 
 async def test_a_slow_bmc_is_waited_for() -> None:
-    async with emulated("ipmi", slow_seconds=0.4, faults=["slow"]) as it, IpmiSession(it.target, QUICK) as session:
+    async with emulated("ipmi", slow_seconds=0.8, faults=["slow"]) as it, IpmiSession(it.target, QUICK) as session:
         assert await IpmiBmc(it.target, session).power_state() is Power.OFF
 
 

@@ -141,7 +141,7 @@ async def test_failures_have_names(tls_files: Files) -> None:
 
 async def test_a_silent_port_costs_the_time_for_an_answer() -> None:
     async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(3)
+        await asyncio.sleep(5)
         writer.close()
 
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
