@@ -35,7 +35,7 @@ printf '{'; say time date +%s.%N
 printf ','; say bgp vtysh -c 'show bgp summary json'
 printf ','; say failed systemctl list-units --state=failed --output=json
 printf ','; say addresses ip -json address show
-printf ','; say synchronized sh -c 'timedatectl show -p NTPSynchronized --value | sed "s/.*/\\"&\\"/"'
+printf ',"synchronized": '; if chronyc -n waitsync 1 >/dev/null 2>&1; then printf true; else printf false; fi
 printf '}'
 """
 """Prints what a node says about itself as JSON; `null` where a tool failed."""
@@ -116,7 +116,7 @@ def clock_findings(ctx: Context, answers: Iterable[Seen]) -> Iterable[Finding]:
                 "clock-off", "error", seen.node.name, "the time of the other servers", f"{offset:.1f} s off",
                 f"on {seen.node.name}: chronyc sources; chronyc makestep",
             )  # fmt: skip
-        if ctx.design.rack.lab is None and seen.said["synchronized"] != "yes":
+        if ctx.design.rack.lab is None and not seen.said["synchronized"]:
             yield Finding(
                 "clock-unsteered", "warning", seen.node.name, "a clock that follows a time server", "not synchronized",
                 f"on {seen.node.name}: chronyc sources",

@@ -12,7 +12,7 @@ description:
   - Use it with C(no_log).
 author: the scs-rack founders
 options:
-  name: {description: Name of the monitor., type: str, required: true}
+  mon: {description: Name of the monitor., type: str, required: true}
 attributes:
   check_mode: {support: full, description: Reads only.}
 """
@@ -20,7 +20,7 @@ attributes:
 EXAMPLES = r"""
 - name: Ask for keys
   scs.rack.ceph_keys:
-    name: node1
+    mon: node1
   no_log: true
   register: ceph_keys
 """
@@ -37,8 +37,8 @@ from ansible_collections.scs.rack.plugins.module_utils.ceph import ADMIN, ADMIN_
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec={"name": {"type": "str", "required": True}}, supports_check_mode=True)
-    folder = DATA / f"mon/ceph-{module.params['name']}"
+    module = AnsibleModule(argument_spec={"mon": {"type": "str", "required": True}}, supports_check_mode=True)
+    folder = DATA / f"mon/ceph-{module.params['mon']}"
     mon = key_in(folder / "keyring", "mon.") if (folder / "done").exists() else None
     admin = key_in(ADMIN_KEYRING, ADMIN)
     if mon and not admin:

@@ -12,7 +12,7 @@ description:
   - A store that exists is never touched.
 author: the scs-rack founders
 options:
-  name: {description: Name of the monitor., type: str, required: true}
+  mon: {description: Name of the monitor., type: str, required: true}
   fsid: {description: UUID of the cluster., type: str, required: true}
   mons:
     description: All monitors.
@@ -35,7 +35,7 @@ attributes:
 EXAMPLES = r"""
 - name: Run the monitor
   scs.rack.ceph_mon:
-    name: node1
+    mon: node1
     fsid: 11111111-2222-4333-8444-555555555555
     mons: [{name: node1, address: 10.91.0.1}]
     mon_key: "{{ ceph_keys.mon }}"
@@ -92,7 +92,7 @@ def make_store(params: dict[str, Any], folder: Path) -> None:
         named = [part for mon in params["mons"] for part in ("--addv", mon["name"], addresses(mon["address"]))]
         run(["monmaptool", "--create", "--fsid", params["fsid"], *named, str(monmap)])
         made_by = ["--setuser", "ceph", "--setgroup", "ceph"]
-        run(["ceph-mon", "--mkfs", "-i", params["name"], "--monmap", str(monmap), "--keyring", str(keys), *made_by])
+        run(["ceph-mon", "--mkfs", "-i", params["mon"], "--monmap", str(monmap), "--keyring", str(keys), *made_by])
     (folder / "done").touch()
 
 
@@ -100,7 +100,7 @@ def main() -> None:
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
-            "name": {"type": "str", "required": True},
+            "mon": {"type": "str", "required": True},
             "fsid": {"type": "str", "required": True},
             "mons": {
                 "type": "list",
@@ -118,20 +118,20 @@ def main() -> None:
         supports_check_mode=True,
     )
     params, check = module.params, module.check_mode
-    folder = DATA / f"mon/ceph-{params['name']}"
+    folder = DATA / f"mon/ceph-{params['mon']}"
     changes = []
     try:
         if not (folder / "done").exists():
             if not params["may_create"]:
                 raise CephError("there may be a cluster on monitors outside of the limit; run without --limit")
-            changes.append(f"make the store of mon.{params['name']}")
+            changes.append(f"make the store of mon.{params['mon']}")
             if not check:
                 make_store(params, folder)
         if key_in(ADMIN_KEYRING, ADMIN) != params["admin_key"]:
             changes.append(f"write {ADMIN_KEYRING}")
             if not check:
                 write_private(ADMIN_KEYRING, keyring(ADMIN, params["admin_key"], ADMIN_CAPS))
-        daemons = [f"ceph-mon@{params['name']}.service"]
+        daemons = [f"ceph-mon@{params['mon']}.service"]
         changes += run_daemons(daemons, ["ceph-mon.target", "ceph.target"], check=check)
     except (CephError, OSError) as error:
         module.fail_json(msg=str(error), changes=changes)
