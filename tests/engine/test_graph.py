@@ -1,5 +1,7 @@
 import pytest
 from engine_fakes import Fake
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scs_rack.engine.graph import layers, named, select
 from scs_rack.errors import UsageError
@@ -62,3 +64,17 @@ def test_a_need_that_does_not_exist_is_named():
 
 def test_stages_by_name_come_in_working_order():
     assert names(named(STAGES, ["cloud", "base"])) == ["base", "cloud"]
+
+
+@given(st.data())
+def test_any_graph_gives_an_order_that_works(data):
+    count = data.draw(st.integers(1, 8))
+    needs = [data.draw(st.sets(st.integers(0, number - 1))) if number else set() for number in range(count)]
+    stages = [Fake(f"s{number}", tuple(f"s{need}" for need in needs[number])) for number in range(count)]
+    shuffled = data.draw(st.permutations(stages))
+    last = data.draw(st.sampled_from(stages)).name
+    chosen = select(shuffled, last=last)
+    places = {stage.name: place for place, stage in enumerate(chosen)}
+    assert all(places[need] < places[stage.name] for stage in chosen for need in stage.needs)
+    assert chosen[-1].name == last or last in places
+    assert sum(len(layer) for layer in layers(shuffled)) == count
