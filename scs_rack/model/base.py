@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+
 
 class Strict(BaseModel):
     """A mapping of the rack file: unknown keys are faults, values don't change after loading."""
@@ -42,9 +44,28 @@ def _prefix(value: object) -> object:
 
 
 def _name(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", value):
+    if not re.fullmatch(_LABEL, value):
         raise ValueError("not a host name; use lower-case letters, digits and hyphens (RFC 1123)")
     return value
+
+
+def _nic_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,15}", value):
+        raise ValueError("not the name of an interface; Linux takes 15 letters, digits, points, hyphens, underscores")
+    return value
+
+
+def _domain_name(value: str) -> str:
+    if len(value) > 253 or not all(re.fullmatch(_LABEL, label) for label in value.lower().split(".")):
+        raise ValueError("not a domain name; write e.g. rack1.example.org")
+    return value
+
+
+def _fingerprint(value: str) -> str:
+    digits = value.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digits):
+        raise ValueError("not a SHA-256 fingerprint; write 64 hex digits, with or without colons")
+    return digits
 
 
 def text_schema(description: str, pattern: str | None = None) -> WithJsonSchema:
@@ -70,10 +91,23 @@ Speed = Annotated[
 ]
 """A link speed in Mb/s; the rack file may say 25G or 1000M."""
 
-HostName = Annotated[
-    str, AfterValidator(_name), text_schema("Name of a device or rack", r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
-]
+HostName = Annotated[str, AfterValidator(_name), text_schema("Name of a device or rack", f"^{_LABEL}$")]
 """A name of a device, usable as host name (RFC 1123, section 2.1)."""
+
+NicName = Annotated[
+    str, AfterValidator(_nic_name), text_schema("Name of an interface in Linux", r"^[A-Za-z0-9_.-]{1,15}$")
+]
+"""A name of a network interface, as Linux takes it (IFNAMSIZ)."""
+
+DomainName = Annotated[
+    str, AfterValidator(_domain_name), text_schema("Domain name, e.g. rack1.example.org", r"^[A-Za-z0-9.-]{1,253}$")
+]
+"""A DNS name of hosts (RFC 1123, section 2.1)."""
+
+Fingerprint = Annotated[
+    str, AfterValidator(_fingerprint), text_schema("SHA-256 fingerprint", r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")
+]
+"""SHA-256 of a certificate in 64 lower-case hex digits."""
 
 Vlan = Annotated[int, Field(ge=2, le=4094, description="VLAN id (IEEE 802.1Q)")]
 """An IEEE 802.1Q VLAN id."""

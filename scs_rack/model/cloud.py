@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scs_rack.model.base import Strict
+from scs_rack.model.base import DomainName, Strict
 
 
 class CephOptions(Strict):
@@ -24,7 +24,7 @@ class CloudOptions(Strict):
 
     api_address4: ipaddress.IPv4Address | None = None
     """Address of the API (anycast /32); the last of the loopback pool when not stated."""
-    api_name: str | None = None
+    api_name: DomainName | None = None
     """DNS name of the API, when the operator's DNS has one; the address is used otherwise."""
     workers: int = Field(default=2, ge=1)
     """Worker processes of each API service on each controller."""

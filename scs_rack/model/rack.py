@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from scs_rack.model.base import HostName, Strict, text_schema
+from scs_rack.model.base import DomainName, HostName, NicName, Strict, text_schema
 from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
 from scs_rack.model.network import Network, Pools
 from scs_rack.model.power import Power
@@ -44,7 +44,7 @@ Cable = tuple[CableEnd, CableEnd]
 class Manager(Strict):
     """The machine that scs-rack runs on."""
 
-    nics: dict[str, Literal["mgmt", "uplink", "external"]]
+    nics: dict[NicName, Literal["mgmt", "uplink", "external"]]
     """Use of each of its network ports."""
 
 
@@ -68,6 +68,9 @@ def _login(value: str) -> str:
     return value
 
 
+Login = Annotated[str, AfterValidator(_login), text_schema("Login name", r"^[a-z_][a-z0-9_-]{0,31}$")]
+"""A name of an account (useradd(8))."""
+
 SshKey = Annotated[
     str,
     AfterValidator(_ssh_key),
@@ -79,7 +82,7 @@ SshKey = Annotated[
 class User(Strict):
     """An operator who may log in to the servers."""
 
-    name: Annotated[str, AfterValidator(_login), text_schema("Login name", r"^[a-z_][a-z0-9_-]{0,31}$")]
+    name: Login
     """Login name."""
     keys: list[SshKey] = Field(min_length=1)
     """Public SSH keys, one line each."""
@@ -88,7 +91,7 @@ class User(Strict):
 class AccessOptions(Strict):
     """How servers are reached, and by whom."""
 
-    user: str = "root"
+    user: Login = "root"
     """Account that scs-rack logs in with, by its own SSH key."""
     users: list[User] = Field(default_factory=list)
     """Operators that get an account with sudo on each server."""
@@ -103,7 +106,7 @@ class Rack(Strict):
     """One line for people."""
     region: str = "RegionOne"
     """Name of the cloud's region."""
-    domain: str = "rack.internal"
+    domain: DomainName = "rack.internal"
     """DNS domain of the devices."""
     height: int = Field(default=42, ge=1, le=60)
     """Rack units."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scs_rack.model.base import Asn, Mac, Speed, Strict, Watt
+from scs_rack.model.base import Asn, Fingerprint, Mac, NicName, Speed, Strict, Watt
 
 Role = Literal["control", "network", "storage", "compute"]
 """What a server does for the cloud."""
@@ -43,7 +43,7 @@ class Bmc(Strict):
     """Address in the out-of-band network; from its pool when not stated."""
     user: str = "admin"
     """Account that scs-rack logs in with; its password is a secret of the rack."""
-    fingerprint: str | None = None
+    fingerprint: Fingerprint | None = None
     """SHA-256 fingerprint (hex) that the BMC's certificate is pinned by; verified by the rack's CA when not stated."""
 
 
@@ -62,7 +62,7 @@ class ServerModel(Strict):
     """Highest draw of the whole server in watts."""
     bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
     """Protocol that its BMC speaks best."""
-    nics: dict[str, Nic]
+    nics: dict[NicName, Nic]
     """Network ports by the interface's name in the operating system."""
     disks: dict[str, Disk]
     """Disks by a name that stays."""
@@ -87,9 +87,9 @@ class Server(Strict):
     """Serial number, as on its label."""
     bmc: Bmc = Bmc()
     """Its management controller."""
-    macs: dict[str, Mac] = Field(default_factory=dict)
+    macs: dict[NicName, Mac] = Field(default_factory=dict)
     """MAC address of each NIC that is known, by the NIC's name."""
-    nics: dict[str, Nic] = Field(default_factory=dict)
+    nics: dict[NicName, Nic] = Field(default_factory=dict)
     """Network ports of this server that its model does not have, or has otherwise."""
     disks: dict[str, Disk] = Field(default_factory=dict)
     """Disks of this server that its model does not have, or has otherwise."""
