@@ -38,7 +38,7 @@ class BmcStage:
             StageFailed: a BMC answers, but can't be asked; what the others said was listed before.
         """
         failures = []
-        for outcome in stream(lambda: _surveys(ctx)):
+        for outcome in asyncio.run(_surveys(ctx)):
             node = ctx.design.nodes[outcome.target.name]
             if isinstance(outcome.error, NoAnswer):
                 yield Change(self.name, node.name, "power can't be foreseen (its BMC does not answer yet)")
@@ -55,13 +55,14 @@ class BmcStage:
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every BMC again; servers in service are on and answer to SSH."""
-        yield from stream(lambda: _gate(ctx))
+        return asyncio.run(_gate(ctx))
 
 
-async def _surveys(ctx: Context) -> AsyncIterator[bmc.Outcome[Survey]]:
+async def _surveys(ctx: Context) -> list[bmc.Outcome[Survey]]:
+    """Ask all BMCs; in the order of the rack file."""
     async with _fleet(ctx) as fleet:
-        async for outcome in fleet.run(_targets(ctx), survey):
-            yield outcome
+        found = {outcome.target.name: outcome async for outcome in fleet.run(_targets(ctx), survey)}
+    return [found[name] for name in ctx.design.nodes if name in found]
 
 
 def _fleet(ctx: Context) -> contextlib.AbstractAsyncContextManager[bmc.Fleet]:
@@ -135,23 +136,29 @@ async def _greeting(address: str) -> str:
     return "" if line.startswith(b"SSH-") else "what answers is no SSH server"
 
 
-async def _gate(ctx: Context) -> AsyncIterator[Finding]:
+async def _gate(ctx: Context) -> list[Finding]:
+    found: list[Finding] = []
     running: list[NodeDesign] = []
-    async for outcome in _surveys(ctx):
+    for outcome in await _surveys(ctx):
         node = ctx.design.nodes[outcome.target.name]
-        if outcome.error is not None or outcome.value is None:
-            error = outcome.error or bmc.BmcError("no answer")
-            yield Finding("bmc-unreachable", "error", node.name, "a BMC that answers", error.message, error.hint)
+        if outcome.value is None:
+            found.append(_unasked(node, outcome.error))
             continue
-        for finding in judge(ctx.design, node, outcome.value):
-            yield finding
+        found += judge(ctx.design, node, outcome.value)
         if node.in_service and outcome.value.power is bmc.Power.OFF:
             hint = "`scs-rack up` switches it on"
-            yield Finding("server-is-off", "error", node.name, "power on", "power off", hint)
+            found.append(Finding("server-is-off", "error", node.name, "power on", "power off", hint))
         elif node.in_service:
             running.append(node)
     failures = await asyncio.gather(*(_ssh(ctx, node, GATE_WAIT) for node in running))
     for node, failure in zip(running, failures, strict=True):
         if failure:
             expected = f"SSH on {node.mgmt.ip}"
-            yield Finding("ssh-unreachable", "error", node.name, expected, failure, "see the server's console")
+            found.append(Finding("ssh-unreachable", "error", node.name, expected, failure, "see the server's console"))
+    return found
+
+
+def _unasked(node: NodeDesign, error: bmc.BmcError | None) -> Finding:
+    kind = "bmc-unreachable" if isinstance(error, NoAnswer) else "bmc-refuses"
+    seen, hint = (error.message, error.hint) if error else ("no answer", "")
+    return Finding(kind, "error", node.name, "a BMC that lets us ask", seen, hint)
