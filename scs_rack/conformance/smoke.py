@@ -225,6 +225,8 @@ class Smoke:
             ).split()
             if sums[0] != sums[2]:
                 raise StageFailed("what was read from the volume is not what was written")
+        # the guest sees the disk a moment before Nova has told Cinder
+        storage.wait_for_status(storage.get_volume(volume.id), "in-use", failures=["error"], wait=60)
         self.cloud.compute.delete_volume_attachment(server, attachment)
         storage.wait_for_status(storage.get_volume(volume.id), "available", failures=["error"], wait=120)
 
