@@ -142,10 +142,15 @@ class Machines:
             raise RuntimeError(f"{name}: {argv} → {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def freeze(self, name: str, *, frozen: bool) -> None:
+        """Stop all processes of a machine where they are, or let them go on."""
+        (CGROUPS / (self.prefix + name) / "cgroup.freeze").write_text(str(int(frozen)))
+
     def close(self) -> None:
         """Stop and remove everything."""
         for name, process in self.running.items():
             if process.poll() is None:
+                self.freeze(name, frozen=False)
                 try:
                     os.kill(self.leader(name), signal.SIGRTMIN + 4)
                     process.wait(timeout=15)

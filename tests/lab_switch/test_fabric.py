@@ -32,14 +32,17 @@ pytestmark = [pytest.mark.root, pytest.mark.skipif(missing() is not None, reason
 REPOSITORY = Path(__file__).parents[2]
 RACK = REPOSITORY / "inventory/lab"
 MANAGER = "sonic-manager"
+HOSTS = ("node1", "node2")
 
 HOST = """frr defaults datacenter
 router bgp {asn}
  bgp router-id {loopback}
  no bgp default ipv4-unicast
+ bgp bestpath as-path multipath-relax
  neighbor LEAF peer-group
  neighbor LEAF remote-as external
  neighbor LEAF timers connect 2
+ neighbor LEAF bfd
  neighbor up0 interface peer-group LEAF
  neighbor up1 interface peer-group LEAF
  address-family ipv4 unicast
@@ -76,25 +79,24 @@ def fabric(tmp_path_factory):
     key = ssh.ensure(state).public.read_text()
     machines = Machines(design, tmp_path_factory.mktemp("machines"))
     try:
-        for name in ("oob1", "leaf1", "leaf2", "node1", "manager"):
+        for name in ("oob1", "leaf1", "leaf2", *HOSTS, "manager"):
             machines.namespace(name)
         machines.cable(("leaf1", "eth0"), ("oob1", "Ethernet8"))
         machines.cable(("leaf2", "eth0"), ("oob1", "Ethernet9"))
         machines.cable(("manager", "oob"), ("oob1", "Ethernet10"))
-        machines.cable(("node1", "up0"), ("leaf1", "Ethernet0"))
-        machines.cable(("node1", "up1"), ("leaf2", "Ethernet0"))
-        node = design.nodes["node1"]
-        for line in (
-            f"-n {MANAGER} address add {design.manager.mgmt} dev oob",
-            f"-n {MANAGER} link set oob up",
-            f"-n sonic-node1 address add {node.loopback4}/32 dev lo",
-            "-n sonic-node1 link set up0 up",
-            "-n sonic-node1 link set up1 up",
-        ):
+        lines = [f"-n {MANAGER} address add {design.manager.mgmt} dev oob", f"-n {MANAGER} link set oob up"]
+        for number, name in enumerate(HOSTS):
+            machines.cable((name, "up0"), ("leaf1", f"Ethernet{number}"))
+            machines.cable((name, "up1"), ("leaf2", f"Ethernet{number}"))
+            lines.append(f"-n sonic-{name} address add {design.nodes[name].loopback4}/32 dev lo")
+            lines += [f"-n sonic-{name} link set {port} up" for port in ("up0", "up1")]
+        for line in lines:
             sh("ip", *line.split())
         for name in ("oob1", "leaf1", "leaf2"):
             machines.boot_switch(name, key)
-        machines.boot_host("node1", HOST.format(asn=node.asn, loopback=node.loopback4))
+        for name in HOSTS:
+            node = design.nodes[name]
+            machines.boot_host(name, HOST.format(asn=node.asn, loopback=node.loopback4))
         ctx = machines.context(state)
         with netns.inside(MANAGER):
             assert until(60, lambda: all(answer is True for answer in on_all(switches(ctx), answers).values()))
@@ -126,7 +128,7 @@ def test_a_second_run_changes_nothing(configured):
 
 def test_host_and_leaves_speak_bgp_and_exchange_loopbacks(configured):
     machines, ctx = configured
-    ports = {leaf: [use for use in host_ports(ctx.design, leaf) if use.peer == "node1"] for leaf in ("leaf1", "leaf2")}
+    ports = {leaf: [use for use in host_ports(ctx.design, leaf) if use.peer in HOSTS] for leaf in ("leaf1", "leaf2")}
     assert await_sessions(ctx, ports, 40) == []
     leaf = ctx.design.switches["leaf2"].loopback4
     assert until(10, lambda: str(leaf) in machines.run("node1", "vtysh", "-c", "show ip route bgp json"))
@@ -141,7 +143,7 @@ def test_what_is_announced_is_loopbacks_only(configured):
     assert set(routes) == {
         f"{address}/32"
         for address in (
-            ctx.design.nodes["node1"].loopback4,
+            *(ctx.design.nodes[name].loopback4 for name in HOSTS),
             ctx.design.switches["leaf1"].loopback4,
             ctx.design.switches["leaf2"].loopback4,
         )
@@ -318,3 +320,29 @@ def test_a_dry_run_changes_nothing_and_finds_faults(configured):
 def test_sessions_of_a_leaf_are_read(configured):
     _, ctx = configured
     assert {"Ethernet0", "Ethernet7"} <= sessions(Switch(ctx, "leaf1")).keys()
+
+
+def test_a_leaf_that_hangs_costs_a_moment(configured):
+    """Its links stay up, and it neither forwards nor speaks: only BFD can tell, for the hold time is 9 s."""
+    machines, ctx = configured
+    test_host_and_leaves_speak_bgp_and_exchange_loopbacks(configured)
+    source, target = (str(ctx.design.nodes[name].loopback4) for name in HOSTS)
+    assert until(20, lambda: machines.run("node1", "ip", "route", "show", target).count("nexthop") == 2)
+    way = machines.run("node1", "ip", "route", "get", target, "from", source)
+    leaf = "leaf1" if " dev up0 " in way else "leaf2"
+    enter = ["nsenter", f"--net={netns.path('sonic-node1')}"]
+    with subprocess.Popen(
+        [*enter, "ping", "-q", "-i", "0.2", "-w", "15", "-W", "1", "-I", source, target],
+        stdout=subprocess.PIPE, text=True,
+    ) as train:  # fmt: skip
+        time.sleep(2)
+        machines.run(leaf, "sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward")
+        machines.freeze(leaf, frozen=True)
+        said = train.communicate(timeout=30)[0]
+    sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", said).groups())
+    assert sent > 50
+    assert 0 < (sent - received) * 0.2 < 6, said
+    assert machines.run("node1", "ip", "route", "show", target).count("via") == 1
+    machines.freeze(leaf, frozen=False)
+    machines.run(leaf, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+    assert until(30, lambda: machines.run("node1", "ip", "route", "show", target).count("nexthop") == 2)
