@@ -14,6 +14,8 @@ from scs_rack.sonic.transport import Switch, SwitchRefused
 
 REPLACE_TIMEOUT = 110.0
 """Seconds for a `config replace`: SONiC needs up to a second for each row that changes."""
+QUIET_TABLES = frozenset({"DEVICE_METADATA", "DEVICE_NEIGHBOR", "DEVICE_NEIGHBOR_METADATA"})
+"""Tables that no frame's way depends on."""
 READ = "sudo sonic-cfggen -d --print-data"
 
 
@@ -38,6 +40,14 @@ class Plan:
     def diff(self) -> str:
         """The changes as text."""
         return diff(self.changes)
+
+    @property
+    def touches_forwarding(self) -> bool:
+        """True if anything changes but what people and tools read."""
+        return any(
+            change.table not in QUIET_TABLES and not change.only("PORT", frozenset({"description"}))
+            for change in self.changes
+        )
 
     @property
     def in_service(self) -> bool:
@@ -92,11 +102,11 @@ def dry_run(switch: Switch, tables: Tables) -> list[str]:
 def waves(ctx: Context, plans: Sequence[Plan]) -> list[list[Plan]]:
     """Plans in the order to apply them; those of one wave at the same time.
 
-    Out-of-band switches first: everything else is reached through them. Then all switches that route nothing yet.
-    Then each one that is in service alone, so that traffic has a way around it.
+    Out-of-band switches first: everything else is reached through them. Then all switches that route nothing yet, and
+    those where only names change. Then each one that is in service alone, so that traffic has a way around it.
     """
     todo = [one for one in plans if one.changes]
-    out_of_band = [one for one in todo if ctx.design.switches[one.name].role == "oob"]
-    fabric = [one for one in todo if one not in out_of_band]
-    fresh = [one for one in fabric if not one.in_service]
-    return [wave for wave in (out_of_band, fresh, *([one] for one in fabric if one.in_service)) if wave]
+    out_of_band = [one for one in todo if ctx.design.switches[one.name].role == "oob" and one.touches_forwarding]
+    alone = [one for one in todo if one.in_service and one.touches_forwarding]
+    together = [one for one in todo if one not in out_of_band and one not in alone]
+    return [wave for wave in (out_of_band, together, *([one] for one in alone)) if wave]

@@ -43,6 +43,13 @@ class RowChange:
     before: Row | None
     after: Row | None
 
+    def only(self, table: str, fields: frozenset[str]) -> bool:
+        """True if nothing changes but these fields of a row of a table."""
+        if self.table != table or self.before is None or self.after is None:
+            return False
+        names = self.before.keys() | self.after.keys()
+        return all(name in fields or self.before.get(name) == self.after.get(name) for name in names)
+
     @property
     def text(self) -> str:
         """One line for people."""

@@ -1,4 +1,6 @@
 import json
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,32 +10,37 @@ from hypothesis import strategies as st
 from scs_rack.design import make_design
 from scs_rack.errors import UsageError
 from scs_rack.lab.switch import prepare
-from scs_rack.lab.switch.device import kernel
+from scs_rack.lab.switch.device import configdb, kernel
+from scs_rack.lab.switch.device.resp import Redis, RedisError
 from scs_rack.model.load import load_rack
 from scs_rack.sonic.generate import config_db, day0
-
-configdb = pytest.importorskip("scs_rack.lab.switch.device.configdb", reason="needs the package redis (extra `dev`)")
 
 LAB = make_design(load_rack(Path(__file__).parents[2] / "inventory/lab"))
 
 
-class Redis:
+class Fake:
     """As much of Redis as CONFIG_DB needs."""
 
     def __init__(self):
         self.data = {}
 
+    def call(self, *words):
+        return self.pipeline([words])[0]
+
+    def pipeline(self, commands):
+        return [getattr(self, words[0].lower())(*words[1:]) for words in commands]
+
     def keys(self, _pattern):
         return list(self.data)
 
     def hgetall(self, key):
-        return dict(self.data[key])
+        return [word for pair in self.data[key].items() for word in pair]
 
     def set(self, key, value):
         self.data[key] = {"": value}
 
-    def hset(self, key, mapping):
-        self.data.setdefault(key, {}).update(mapping)
+    def hset(self, key, *words):
+        self.data.setdefault(key, {}).update(zip(words[::2], words[1::2], strict=True))
 
     def hdel(self, key, *names):
         for name in names:
@@ -42,24 +49,13 @@ class Redis:
     def delete(self, key):
         del self.data[key]
 
-    def pipeline(self):
-        redis = self
+    def multi(self):
+        return "OK"
 
-        class Pipe:
-            def __enter__(self):
-                self.done = []
-                return self
+    exec = multi
 
-            def __exit__(self, *_):
-                return None
 
-            def __getattr__(self, name):
-                return lambda *a, **k: self.done.append(getattr(redis, name)(*a, **k))
-
-            def execute(self):
-                return self.done
-
-        return Pipe()
+setattr(Fake, "del", Fake.delete)
 
 
 text = st.text("abc019.:/", min_size=1, max_size=6)
@@ -68,7 +64,7 @@ row = st.dictionaries(text, text | st.lists(text, max_size=3), max_size=3)
 
 @given(st.dictionaries(text, st.dictionaries(text, row, min_size=1, max_size=3), max_size=3))
 def test_tables_survive_redis(tables):
-    client = Redis()
+    client = Fake()
     configdb.merge(client, tables)
     assert configdb.read(client) == tables
 
@@ -80,7 +76,7 @@ def test_layout_is_that_of_sonic():
 
 @pytest.mark.parametrize("name", ["leaf1", "oob1"])
 def test_replace_makes_equal_and_touches_what_differs_only(name):
-    client = Redis()
+    client = Fake()
     before, after = day0(LAB, name), config_db(LAB, name)
     configdb.merge(client, before)
     assert configdb.replace(client, after) > 0
@@ -89,7 +85,7 @@ def test_replace_makes_equal_and_touches_what_differs_only(name):
 
 
 def test_merge_leaves_stale_rows_as_config_load_does():
-    client = Redis()
+    client = Fake()
     configdb.merge(client, {"VLAN": {"Vlan7": {"vlanid": "7"}}})
     configdb.merge(client, {"VLAN": {"Vlan8": {"vlanid": "8"}}})
     assert set(configdb.read(client)["VLAN"]) == {"Vlan7", "Vlan8"}
@@ -188,3 +184,46 @@ def test_an_image_without_redis_is_refused(root):
     (root / "usr/bin/redis-server").unlink()
     with pytest.raises(UsageError, match="lacks /usr/bin/redis-server"):
         prepare(LAB, "leaf1", root, public_key="x")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A socket that answers like Redis: with what it is given, whatever it is asked."""
+    path = str(tmp_path / "redis.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    taken = []
+
+    def serve(answers):
+        def run():
+            connection, _ = listener.accept()
+            with connection:
+                for answer in answers:
+                    taken.append(connection.recv(4096))
+                    connection.sendall(answer)
+
+        threading.Thread(target=run, daemon=True).start()
+        return path, taken
+
+    yield serve
+    listener.close()
+
+
+def test_the_wire_protocol(server):
+    path, taken = server([b"+OK\r\n", b"*3\r\n$1\r\na\r\n:7\r\n$-1\r\n", b"+OK\r\n-ERR no\r\n"])
+    client = Redis(4, path)
+    assert client.call("KEYS", "ü") == ["a", 7, None]
+    assert taken == [b"*2\r\n$6\r\nSELECT\r\n$1\r\n4\r\n", b"*2\r\n$4\r\nKEYS\r\n$2\r\n\xc3\xbc\r\n"]
+    with pytest.raises(RedisError, match="ERR no"):
+        client.pipeline([["MULTI"], ["NONSENSE"]])
+    with pytest.raises((RedisError, OSError)):
+        client.call("PING")
+
+
+def test_messages_are_waited_for(server):
+    path, _ = server([b"+OK\r\n", b"*3\r\n$1\r\na\r\n$1\r\nb\r\n:1\r\n"])
+    client = Redis(4, path)
+    client.subscribe("*")
+    with pytest.raises(RedisError, match="hung up"):
+        client.message(5.0)

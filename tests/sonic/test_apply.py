@@ -87,11 +87,11 @@ def wanted(ctx, name="leaf1"):
 def test_all_switches_get_what_the_rack_file_says(rack):
     fake, ctx = rack
     results = list(SwitchesStage().apply(ctx))
-    assert [(result.device, result.changed, result.error) for result in results] == [
+    assert {(result.device, result.changed, result.error) for result in results} == {
         ("oob1", True, None),
         ("leaf1", True, None),
         ("leaf2", True, None),
-    ]
+    }
     assert fake.saved.keys() == set(ctx.design.switches)
     assert not fake.timer
     assert not list(SwitchesStage().plan(ctx))
@@ -202,6 +202,7 @@ def test_neighbours_that_frr_forgot_bring_a_restart_and_then_an_error(rack, monk
 
 def test_after_a_failure_no_further_switch_is_touched(rack):
     fake, ctx = rack
+    fake.tables["oob1"]["VLAN_MEMBER"].pop("Vlan10|Ethernet0")
     fake.fail["systemd-run"] = "no"
     results = {result.device: result for result in SwitchesStage().apply(ctx)}
     assert "nothing was changed" in results["oob1"].error
@@ -219,10 +220,16 @@ def test_a_switch_that_does_not_answer_stops_the_stage_and_is_named(rack):
 
 def test_oob_first_then_new_ones_together_then_those_in_service_one_by_one(rack):
     fake, ctx = rack
-    fake.tables["leaf2"] = config_db(ctx.design, "leaf2")
-    fake.tables["leaf2"] = {**fake.tables["leaf2"], "VLAN": {}}
-    plans = [planning.plan(Switch(ctx, name)) for name in ("leaf2", "leaf1", "oob1")]
-    assert [[plan.name for plan in wave] for wave in waves(ctx, plans)] == [["oob1"], ["leaf1"], ["leaf2"]]
+    fake.tables["leaf2"] = {**config_db(ctx.design, "leaf2"), "VLAN": {}}
+    fake.tables["oob1"]["VLAN_MEMBER"].pop("Vlan10|Ethernet0")
+
+    def order():
+        plans = [planning.plan(Switch(ctx, name)) for name in ("leaf2", "leaf1", "oob1")]
+        return [[plan.name for plan in wave] for wave in waves(ctx, plans)]
+
+    assert order() == [["oob1"], ["leaf1"], ["leaf2"]]
+    fake.tables["oob1"] = day0(ctx.design, "oob1")  # only descriptions are missing: nobody can be cut off
+    assert order() == [["leaf1", "oob1"], ["leaf2"]]
     assert waves(ctx, [Plan("leaf1", {}, {})]) == []
 
 

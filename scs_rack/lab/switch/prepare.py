@@ -24,6 +24,7 @@ CARRIED = (
     "lab/switch/device/configdb.py",
     "lab/switch/device/daemon.py",
     "lab/switch/device/kernel.py",
+    "lab/switch/device/resp.py",
 )
 """Files of this package that run on the switch."""
 COMMANDS = {

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from scs_rack.lab.switch.device import configdb
+from scs_rack.lab.switch.device import configdb, resp
 from scs_rack.sonic.checks import check_tables
 
 STARTUP = Path("/etc/sonic/config_db.json")
@@ -249,7 +249,7 @@ def db_cli_main() -> NoReturn:
     words = sys.argv[1:]
     if len(words) < 2 or words[0] not in DATABASES:
         not_offered(f"sonic-db-cli {' '.join(words)}")
-    os.execvp("redis-cli", ["redis-cli", "-s", configdb.SOCKET, "-n", DATABASES[words[0]], *words[1:]])  # noqa: S606
+    os.execvp("redis-cli", ["redis-cli", "-s", resp.SOCKET, "-n", DATABASES[words[0]], *words[1:]])  # noqa: S606
 
 
 def docker_main() -> NoReturn:

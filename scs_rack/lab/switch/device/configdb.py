@@ -7,11 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import redis
-
+from scs_rack.lab.switch.device.resp import Redis
 from scs_rack.sonic.checks import load_tables
 
-SOCKET = "/var/run/redis/redis.sock"
 CONFIG_DB = 4
 INITIALIZED = "CONFIG_DB_INITIALIZED"
 
@@ -19,9 +17,9 @@ Row = dict[str, Any]
 Tables = dict[str, dict[str, Row]]
 
 
-def connect() -> redis.Redis:
+def connect() -> Redis:
     """Connection to CONFIG_DB."""
-    return redis.Redis(unix_socket_path=SOCKET, db=CONFIG_DB, decode_responses=True)
+    return Redis(CONFIG_DB)
 
 
 def encode(row: Row) -> dict[str, str]:
@@ -42,17 +40,14 @@ def decode(fields: dict[str, str]) -> Row:
     }
 
 
-def read(client: redis.Redis) -> Tables:
+def read(client: Redis) -> Tables:
     """All tables, sorted."""
-    keys = sorted(key for key in client.keys("*") if "|" in key)
-    with client.pipeline() as pipe:
-        for key in keys:
-            pipe.hgetall(key)
-        rows = pipe.execute()
+    keys = sorted(key for key in client.call("KEYS", "*") if "|" in key)
     tables: Tables = {}
-    for key, fields in zip(keys, rows, strict=True):
+    for key, flat_fields in zip(keys, client.pipeline([("HGETALL", key) for key in keys]), strict=True):
         table, _, name = key.partition("|")
-        tables.setdefault(table, {})[name] = decode(fields)
+        values = iter(flat_fields)
+        tables.setdefault(table, {})[name] = decode(dict(zip(values, values, strict=True)))
     return tables
 
 
@@ -61,34 +56,28 @@ def flat(tables: Tables) -> dict[str, dict[str, str]]:
     return {f"{table}|{key}": encode(row) for table, rows in tables.items() for key, row in rows.items()}
 
 
-def merge(client: redis.Redis, tables: Tables) -> None:
+def _set(key: str, fields: dict[str, str]) -> list[str]:
+    return ["HSET", key, *(word for pair in fields.items() for word in pair)]
+
+
+def merge(client: Redis, tables: Tables) -> None:
     """Write fields over those that are there; nothing goes away (as `sonic-cfggen --write-to-db`)."""
-    with client.pipeline() as pipe:
-        for key, fields in flat(tables).items():
-            pipe.hset(key, mapping=fields)
-        pipe.set(INITIALIZED, "1")
-        pipe.execute()
+    client.pipeline([_set(key, fields) for key, fields in flat(tables).items()])
+    client.call("SET", INITIALIZED, "1")
 
 
-def replace(client: redis.Redis, target: Tables) -> int:
+def replace(client: Redis, target: Tables) -> int:
     """Make CONFIG_DB equal to a target in one transaction; returns how many rows changed."""
     have, want = flat(read(client)), flat(target)
-    changed = 0
-    with client.pipeline() as pipe:
-        for key in sorted(have.keys() - want.keys()):
-            pipe.delete(key)
-            changed += 1
-        for key, fields in want.items():
-            before = have.get(key, {})
-            if before == fields:
-                continue
-            changed += 1
-            gone = before.keys() - fields.keys()
-            if gone:
-                pipe.hdel(key, *sorted(gone))
-            pipe.hset(key, mapping=fields)
-        pipe.execute()
-    return changed
+    gone = sorted(have.keys() - want.keys())
+    changed = {key: fields for key, fields in want.items() if have.get(key) != fields}
+    commands = [["DEL", key] for key in gone]
+    for key, fields in changed.items():
+        stale = sorted(have.get(key, {}).keys() - fields.keys())
+        commands += [["HDEL", key, *stale]] if stale else []
+        commands.append(_set(key, fields))
+    client.pipeline([["MULTI"], *commands, ["EXEC"]])
+    return len(gone) + len(changed)
 
 
 def load_file(path: str | Path) -> Tables:

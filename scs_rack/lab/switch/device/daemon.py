@@ -6,9 +6,8 @@ import subprocess
 import time
 from pathlib import Path
 
-import redis
-
 from scs_rack.lab.switch.device import configdb, kernel
+from scs_rack.lab.switch.device.resp import Redis, RedisError
 from scs_rack.sonic.frr import frr_conf
 
 STARTUP = Path("/etc/sonic/config_db.json")
@@ -107,16 +106,13 @@ def apply(tables: configdb.Tables, before: configdb.Tables) -> None:
         apply_lldp(tables)
 
 
-def wait_for_redis() -> redis.Redis:
+def wait_for_redis() -> Redis:
     """Connect as soon as Redis answers."""
-    client = configdb.connect()
     for _ in range(300):
         try:
-            client.ping()
-        except (redis.ConnectionError, redis.BusyLoadingError):
+            return configdb.connect()
+        except (OSError, RedisError):
             time.sleep(0.1)
-        else:
-            return client
     raise SystemExit("redis does not answer")
 
 
@@ -125,10 +121,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare_kernel()
     client = wait_for_redis()
-    if not client.get(configdb.INITIALIZED):
+    if not client.call("GET", configdb.INITIALIZED):
         configdb.merge(client, configdb.load_file(STARTUP))
-    changes = client.pubsub(ignore_subscribe_messages=True)
-    changes.psubscribe(f"__keyspace@{configdb.CONFIG_DB}__:*")
+    changes = configdb.connect()
+    changes.subscribe(f"__keyspace@{configdb.CONFIG_DB}__:*")
     done: configdb.Tables = {}
     while True:
         tables = configdb.read(client)
@@ -136,8 +132,8 @@ def main() -> None:
             apply(tables, done)
             done = tables
             log.info("applied CONFIG_DB: %s rows", sum(len(rows) for rows in tables.values()))
-        changes.get_message(timeout=None)
-        while changes.get_message(timeout=SETTLE):
+        changes.message(None)
+        while changes.message(SETTLE):
             pass
 
 
