@@ -109,8 +109,8 @@ def enter_command(lab: Lab, name: str, argv: list[str]) -> list[str]:
     pid = leader(lab, name)
     if pid is None:
         raise StageFailed(f"{name} is off", f"`scs-rack power on {name}` or `scs-rack lab status`")
-    environment = ["/usr/bin/env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/root", "LANG=C.UTF-8",
-                   f"TERM={os.environ.get('TERM', 'dumb')}"]  # fmt: skip
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
+    environment = ["/usr/bin/env", "-i", path, "HOME=/root", "LANG=C.UTF-8", f"TERM={os.environ.get('TERM', 'dumb')}"]
     return ["nsenter", "-t", str(pid), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", *environment, *argv]
 
 
