@@ -136,3 +136,21 @@ def test_check_mode_on_a_host_without_the_unit(run, services, monkeypatch):
     assert result["changes"] == ["enable a.service", "start a.service"]
     failed = run("services", units=[{"name": "a", "state": "started"}])
     assert failed["msg"] == "no such unit: a.service"
+
+
+def test_a_unit_that_refuses_to_reload_is_a_failure_now_and_asked_again_next_time(services, monkeypatch, tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "systemctl").write_text('#!/bin/sh\ncase "$1" in reload-or-restart) exit 1 ;; esac\n')
+    (tools / "journalctl").write_text("#!/bin/sh\necho line 7: what is this\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    conf = tmp_path / "a.conf"
+    conf.touch()
+    os.utime(conf, (1000, 1000))
+    entries = [entry(watch=[str(conf)], reload=True)]
+    with pytest.raises(services.Failed, match=r"a\.service did not reload:\nline 7: what is this"):
+        services.carry_out({"reload-or-restart": ["a.service"]}, entries)
+    assert time.time() - conf.stat().st_mtime < 60
+    services.carry_out({"restart": ["a.service"]}, entries)

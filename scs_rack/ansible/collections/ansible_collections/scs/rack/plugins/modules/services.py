@@ -254,7 +254,8 @@ def carry_out(asked: dict[str, list[str]], entries: list[dict[str, Any]]) -> Non
     """Ask systemd; starts and restarts run side by side, and failures of starts show in the units themselves.
 
     Raises:
-        Failed: a unit file could not be changed, or a unit could not be stopped.
+        Failed: a unit file could not be changed, or a unit could not be stopped, or did not take its files when asked
+            to reload them (it runs on with what it had, so that its state does not tell).
     """
     for verb in ("unmask", "stop", "disable", "enable", "mask"):
         if asked.get(verb):
@@ -268,8 +269,17 @@ def carry_out(asked: dict[str, list[str]], entries: list[dict[str, Any]]) -> Non
         ):
             if names:
                 running.append(subprocess.Popen(["systemctl", verb, flag, *names], stderr=subprocess.DEVNULL))
-    for process in running:
-        process.wait()
+    codes = [process.wait() for process in running]
+    if any(code and "reload-or-restart" in process.args for code, process in zip(codes, running, strict=True)):
+        raise Failed(why_not_reloaded([entry for entry in entries if entry["name"] in asked["reload-or-restart"]]))
+
+
+def why_not_reloaded(entries: list[dict[str, Any]]) -> str:
+    """What units wrote that refused to reload; their files count as changed again, so that the next run asks again."""
+    for entry in entries:
+        for path in entry["watch"]:
+            os.utime(path)
+    return "\n".join(f"{entry['name']} did not reload:\n{tail(entry)}" for entry in entries)
 
 
 def observe(entries: list[dict[str, Any]], *, may_reload: bool, always: bool) -> dict[str, dict[str, str]]:
