@@ -261,24 +261,24 @@ def carry_out(asked: dict[str, list[str]], entries: list[dict[str, Any]]) -> Non
         if asked.get(verb):
             systemctl(verb, *(["--quiet"] if verb == "stop" else ["--quiet", "--no-warn"]), *asked[verb])
     patient = {entry["name"] for entry in entries if entry["wait"]}
-    running = []
+    running: list[tuple[str, subprocess.Popen[bytes]]] = []
     for verb in STARTING:
         for flag, names in (
             ("--no-block", [name for name in asked.get(verb, []) if name not in patient]),
             ("--quiet", [name for name in asked.get(verb, []) if name in patient]),
         ):
             if names:
-                running.append(subprocess.Popen(["systemctl", verb, flag, *names], stderr=subprocess.DEVNULL))
-    codes = [process.wait() for process in running]
-    if any(code and "reload-or-restart" in process.args for code, process in zip(codes, running, strict=True)):
+                process = subprocess.Popen(["systemctl", verb, flag, *names], stderr=subprocess.DEVNULL)
+                running.append((verb, process))
+    failed = {verb for verb, process in running if process.wait()}
+    if "reload-or-restart" in failed:
         raise Failed(why_not_reloaded([entry for entry in entries if entry["name"] in asked["reload-or-restart"]]))
 
 
 def why_not_reloaded(entries: list[dict[str, Any]]) -> str:
     """What units wrote that refused to reload; their files count as changed again, so that the next run asks again."""
-    for entry in entries:
-        for path in entry["watch"]:
-            os.utime(path)
+    for file in (file for entry in entries for path in entry["watch"] for file in _files(Path(path))):
+        os.utime(file)
     return "\n".join(f"{entry['name']} did not reload:\n{tail(entry)}" for entry in entries)
 
 
