@@ -94,8 +94,8 @@ def _undo_command(ident: str) -> str:
 def _undo(switch: Switch, ident: str, wanted: Plan, deadman: int) -> str:
     """Go back at once if the switch answers; returns what became of it."""
     try:
-        reply = switch.run(_undo_command(ident), timeout=REPLACE_TIMEOUT, fresh=True)
-        left = compare(read(switch, fresh=True), wanted.running)
+        reply = switch.run(_undo_command(ident), timeout=REPLACE_TIMEOUT)
+        left = compare(read(switch), wanted.running)
         if left and reply.code:
             return f"going back failed ({reply.why}), its timer tries again within {deadman} s"
         switch.run(_clean_command(ident))  # where the timer was faster, its checkpoint is still there
@@ -125,10 +125,15 @@ def apply(switch: Switch, wanted: Plan, check: Check, *, deadman: int = DEADMAN)
         armed = switch.run(_arm_command(ident, deadman), stdin=json.dumps(wanted.goal))
         if armed.code:
             raise SwitchRefused(f"{switch.name}: the way back could not be prepared, nothing was changed: {armed.why}")
-        problem = _replace(switch, ident) or _problem(switch, wanted, check)
-        if problem:
-            raise RolledBack(f"{switch.name}: {problem}; {_undo(switch, ident, wanted, deadman)}")
-        confirmed = switch.run(_confirm_command(ident), fresh=True)
+        refused = _replace(switch, ident)
+        after = switch.renewed()
+        try:
+            problem = refused or _problem(after, wanted, check)
+            if problem:
+                raise RolledBack(f"{switch.name}: {problem}; {_undo(after, ident, wanted, deadman)}")
+            confirmed = after.run(_confirm_command(ident))
+        finally:
+            after.hang_up()
         if confirmed.code:
             raise RolledBack(f"{switch.name}: the change could not be confirmed: {confirmed.why}")
 
@@ -144,7 +149,7 @@ def _replace(switch: Switch, ident: str) -> str | None:
 def _problem(switch: Switch, wanted: Plan, check: Check) -> str | None:
     """What is not as it should be after a change, seen over a new connection; None when all is well."""
     try:
-        left = compare(read(switch, fresh=True), wanted.goal)
+        left = compare(read(switch), wanted.goal)
         if left:
             return f"{len(left)} rows are not as wanted, first {left[0].text}"
         faults = [finding for finding in check(switch) if finding.severity == "error"]

@@ -55,9 +55,9 @@ class Plan:
         return bool(self.running.get("BGP_NEIGHBOR"))
 
 
-def read(switch: Switch, *, fresh: bool = False) -> Tables:
+def read(switch: Switch) -> Tables:
     """The running CONFIG_DB."""
-    tables: Tables = switch.ask_json(READ, fresh=fresh)
+    tables: Tables = switch.ask_json(READ)
     return tables
 
 

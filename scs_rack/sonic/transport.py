@@ -2,12 +2,13 @@
 
 import fcntl
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from scs_rack.engine.stage import Context
@@ -58,27 +59,39 @@ class Switch:
 
     ctx: Context
     name: str
+    line: str = ""
+    """Name of a connection of its own; calls without one share a connection."""
 
-    def run(self, command: str, *, stdin: str = "", timeout: float = TIMEOUT, fresh: bool = False) -> Reply:
+    def renewed(self) -> "Switch":
+        """The same switch over a new connection, to see that it still takes one. Call `hang_up` in the end."""
+        return replace(self, line=secrets.token_hex(4))
+
+    def _ssh(self, *options: str) -> list[str]:
+        argv = [
+            f"{word}-{self.line}" if self.line and word.startswith("ControlPath=") else word
+            for word in ssh_command(self.ctx, self.name)
+        ]
+        return [argv[0], *options, *argv[1:]]
+
+    def hang_up(self) -> None:
+        """Close the connection."""
+        subprocess.run(self._ssh("-O", "exit"), capture_output=True, check=False)  # there may be none
+
+    def run(self, command: str, *, stdin: str = "", timeout: float = TIMEOUT) -> Reply:
         """Run a shell command.
 
         Args:
             command: for the switch's shell; put no secret into it.
             stdin: what the command reads.
             timeout: seconds.
-            fresh: over a connection of its own, to see that the switch still takes new ones.
 
         Raises:
             SwitchUnreachable: SSH failed, or the command took too long.
         """
-        argv = ssh_command(self.ctx, self.name)
-        if fresh:  # ssh_config(5): of each option the first value counts
-            argv[1:1] = ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+        argv = [*self._ssh(), command]
         started = time.monotonic()
         try:
-            done = subprocess.run(
-                [*argv, command], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
-            )
+            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
         except subprocess.TimeoutExpired as error:
             raise SwitchUnreachable(f"{self.name}: no answer within {timeout:g} s") from error
         reply = Reply(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
@@ -86,25 +99,25 @@ class Switch:
             raise SwitchUnreachable(f"{self.name}: {reply.why}", "is the switch on, and its host key known?")
         return reply
 
-    def ask(self, command: str, *, timeout: float = TIMEOUT, fresh: bool = False) -> str:
+    def ask(self, command: str, *, timeout: float = TIMEOUT) -> str:
         """Run a shell command that must succeed; returns what it prints.
 
         Raises:
             SwitchUnreachable: as in `run`.
             SwitchRefused: it failed.
         """
-        reply = self.run(command, timeout=timeout, fresh=fresh)
+        reply = self.run(command, timeout=timeout)
         if reply.code:
             raise SwitchRefused(f"{self.name}: `{command}` failed: {reply.why}")
         return reply.out
 
-    def ask_json(self, command: str, *, fresh: bool = False) -> Any:
+    def ask_json(self, command: str) -> Any:
         """Run a shell command that must succeed and print JSON.
 
         Raises:
             SwitchUnreachable, SwitchRefused: as in `ask`; also when it is no JSON.
         """
-        text = self.ask(command, fresh=fresh)
+        text = self.ask(command)
         try:
             return json.loads(text)
         except ValueError as error:

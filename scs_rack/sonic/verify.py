@@ -42,13 +42,13 @@ def parse_summary(summary: dict[str, Any]) -> dict[str, Session]:
     return found
 
 
-def sessions(switch: Switch, *, fresh: bool = False) -> dict[str, Session]:
+def sessions(switch: Switch) -> dict[str, Session]:
     """BGP sessions of a switch by interface.
 
     Raises:
         SwitchUnreachable, SwitchRefused: it can't be asked.
     """
-    return parse_summary(switch.ask_json(SUMMARY, fresh=fresh))
+    return parse_summary(switch.ask_json(SUMMARY))
 
 
 def peer_asn(design: Design, name: str) -> int:

@@ -60,7 +60,7 @@ def _apply(ctx: Context, plans: dict[str, Plan]) -> dict[str, ScsRackError | Non
     """Apply plans at the same time."""
 
     def one(switch: Switch) -> None:
-        apply(switch, plans[switch.name], checker(switch))
+        apply(switch, plans[switch.name], checker(switch, plans[switch.name]))
 
     return on_all([Switch(ctx, name) for name in plans], one)
 

@@ -66,10 +66,13 @@ def until(seconds, condition):
 
 
 def answers(switch):
+    line = switch.renewed()
     try:
-        return switch.run("true", timeout=5, fresh=True).code == 0
+        return line.run("true", timeout=5).code == 0
     except SwitchUnreachable:
         return False
+    finally:
+        line.hang_up()
 
 
 @pytest.fixture(scope="module")

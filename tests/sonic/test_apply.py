@@ -13,6 +13,7 @@ from scs_rack.sonic import transport, watch
 from scs_rack.sonic.apply import RolledBack
 from scs_rack.sonic.generate import config_db, day0
 from scs_rack.sonic.plan import Invalid, Plan, Unsupported, waves
+from scs_rack.sonic.tables import compare
 from scs_rack.sonic.transport import Reply, Switch, SwitchBusy, SwitchRefused, SwitchUnreachable, on_all
 from scs_rack.stages.switches import SwitchesStage
 
@@ -44,7 +45,7 @@ class Fake:
                 return Reply(2, "", what, 0.0)
         return None
 
-    def run(self, switch, command, *, stdin="", timeout=0.0, fresh=False):
+    def run(self, switch, command, *, stdin="", timeout=0.0):
         name = switch.name
         if failed := self.failing(command):
             return failed
@@ -75,6 +76,7 @@ class Fake:
 def rack(monkeypatch, tmp_path):
     design = shipped("lab")
     fake = Fake(design)
+    monkeypatch.setattr(Switch, "hang_up", lambda switch: None)
     monkeypatch.setattr(Switch, "run", lambda *a, **k: fake.run(*a, **k))  # noqa: PLW0108 (becomes a method)
     return fake, Context(design, tmp_path, tmp_path, tmp_path, {})
 
@@ -183,7 +185,11 @@ def test_an_oob_switch_that_cuts_others_off_is_undone(rack, monkeypatch):
     plan = planning.plan(switch)
     goal = {table: rows for table, rows in plan.goal.items() if table != "VLAN"}
     with pytest.raises(RolledBack, match="expected leaf2 reachable as before, seen no answer; went back"):
-        change.apply(switch, dataclasses.replace(plan, goal=goal), watch.checker(switch))
+        change.apply(
+            switch,
+            dataclasses.replace(plan, goal=goal),
+            watch.checker(switch, dataclasses.replace(plan, changes=compare(plan.running, goal))),
+        )
     assert fake.tables["oob1"] == plan.running
 
 
@@ -192,7 +198,7 @@ def test_neighbours_that_frr_forgot_bring_a_restart_and_then_an_error(rack, monk
     monkeypatch.setattr(watch, "LEARN", 0.0)
     monkeypatch.setattr(watch, "RESTORE", 0.0)
     switch, plan = wanted(ctx)
-    check = watch.checker(switch)
+    check = watch.checker(switch, plan)
     found = {finding.type for finding in check(switch)}  # CONFIG_DB is still that of day 0: FRR knows nobody
     assert found == {"bgp-session-missing"}
     assert ("leaf1", "sudo systemctl restart bgp") in fake.seen
