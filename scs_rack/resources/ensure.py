@@ -1,6 +1,7 @@
 """Compare what is wanted with what the cloud has, and make it so; every change is read back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ Connection = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
 Step = tuple[str, Callable[[], object]]
 """What is missing, in words, and the call that makes it."""
+AT_ONCE = 6
+"""Things that are made side by side: two uploads of images, and flavors meanwhile."""
 
 
 def flavors(cloud: Connection, wanted: tuple[Flavor, ...]) -> Iterator[Step]:
@@ -194,12 +197,36 @@ def _new_test_project(cloud: Connection, password: str) -> None:
 
 
 def steps(cloud: Connection, wanted: Wanted, test_password: str) -> Iterator[Step]:
-    """Everything that is missing, in the order in which it is made."""
+    """Everything that is missing; none of it needs another, and what takes longest comes last."""
     yield from test_project(cloud, test_password)
     yield from networks(cloud, wanted.networks)
     yield from flavors(cloud, wanted.flavors)
     yield from volume_types(cloud, wanted.volume_types)
     yield from images(cloud, wanted.images)
+
+
+def make_all(found: Iterable[Step], made: list[str]) -> None:
+    """Make what is missing, side by side, what takes longest first; all is tried even if a part fails.
+
+    Args:
+        found: all of `steps`.
+        made: gets the words for what was made, also when something else fails.
+
+    Raises:
+        Exception: the first failure, as the SDK raised it.
+    """
+    listed = list(
+        reversed(list(found))
+    )  # every API was asked before a thread starts: the SDK sets up its adapters then
+
+    def make(step: Step) -> None:
+        step[1]()
+        made.append(step[0])
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        jobs = [pool.submit(make, step) for step in listed]
+    for job in jobs:
+        job.result()
 
 
 def connect(clouds: Path, name: str) -> Connection:

@@ -75,12 +75,12 @@ def main() -> None:
     try:
         design = make_design(load_rack(options["rack_dir"]))
         cloud = ensure.connect(Path(options["clouds"]), options["cloud"])
-        for what, make in ensure.steps(
-            cloud, wanted(design, Path(options["guest_image"])), options["test_password"]
-        ):
-            if not module.check_mode:
-                make()
-            made.append(what)
+        wanted_now = wanted(design, Path(options["guest_image"]))
+        missing = ensure.steps(cloud, wanted_now, options["test_password"])
+        if module.check_mode:
+            made += [what for what, _ in missing]
+        else:
+            ensure.make_all(missing, made)
     except ensure.unreachable() as error:
         if module.check_mode:
             module.exit_json(changed=True, made=["everything that is missing, once the API answers"])
