@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cpu
 from racks import Failed, Rack
 
 from scs_rack.engine import runs
@@ -18,8 +19,11 @@ def measure(rack: Rack) -> dict[str, Any]:
     Raises:
         Failed: a run failed.
     """
-    cold = rack.scs_rack("up", "--to", MEASURED[-1])
-    first = _run(rack)
+    with cpu.Watch(rack.name) as watch:
+        cold = rack.scs_rack("up", "--to", MEASURED[-1])
+    first, manager = _run(rack), watch.manager()
+    begin = first.stages["base"].started or 0.0
+    end = max(first.stages[name].ended or 0.0 for name in MEASURED)
     second = rack.scs_rack("up", "--to", MEASURED[-1])
     again = _run(rack)
     spent = cost(first.folder)
@@ -27,7 +31,9 @@ def measure(rack: Rack) -> dict[str, Any]:
     return {
         "lab_start": rack.lab_start,
         "stages": {name: first.stages[name].duration for name in MEASURED},
-        "total": max(first.stages[name].ended or 0.0 for name in MEASURED) - (first.stages["base"].started or 0.0),
+        "total": end - begin,
+        "cpu_nodes": watch.nodes(begin, end),
+        "cpu_manager": manager,
         "cold_up": cold,
         "second_up": second,
         "second_changed": changed,

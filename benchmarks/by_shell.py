@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cpu
 from racks import Failed, Rack
 from rendered import PLAYBOOKS, Rendered, render
 
@@ -38,16 +39,23 @@ def measure(rack: Rack) -> dict[str, Any]:
         work = Path(name)
         prepare(rack, work)
         stages: dict[str, float] = {}
-        begin = time.monotonic()
-        try:
-            for layer in LAYERS:
-                stages |= _layer(rack, work, layer)
-            total = time.monotonic() - begin
-        finally:
-            _disconnect(rack, work)
+        with cpu.Watch(rack.name) as watch:
+            begin = time.time()
+            try:
+                for layer in LAYERS:
+                    stages |= _layer(rack, work, layer)
+                end = time.time()
+            finally:
+                _disconnect(rack, work)
     # the same gates judge both ways
     rack.scs_rack("check", *(stage for layer in LAYERS for stage in layer))
-    return {"lab_start": rack.lab_start, "stages": stages, "total": total}
+    return {
+        "lab_start": rack.lab_start,
+        "stages": stages,
+        "total": end - begin,
+        "cpu_nodes": watch.nodes(begin, end),
+        "cpu_manager": watch.manager(),
+    }
 
 
 def prepare(rack: Rack, work: Path) -> None:

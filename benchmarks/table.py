@@ -13,6 +13,8 @@ def table(results: dict[str, Any]) -> str:
     lines = [f"{'stage':<12}{'shell':>10}{'scs-rack':>10}{'ratio':>8}"]
     lines += [_row(stage, _of(shell, stage), _of(ansible, stage)) for stage in MEASURED]
     lines.append(_row("in all", shell and shell["total"], ansible and ansible["total"]))
+    for name, words in (("cpu_nodes", "CPU nodes"), ("cpu_manager", "CPU manager")):
+        lines.append(_row(words, shell and shell[name], ansible and ansible[name]))
     lines.append(f"(ceph and platform run side by side in both; the aim is {AIM} in all)")
     starts = [one["lab_start"] for one in (shell, ansible) if one]
     lines.append(f"lab start: {' and '.join(f'{seconds:.1f} s' for seconds in starts)}")
