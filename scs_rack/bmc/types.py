@@ -41,8 +41,10 @@ class TimeLimits:
     """For one answer, repeats included: what a dead BMC costs."""
     repeats: tuple[float, ...] = (1.0, 3.0)
     """When a datagram that may be repeated is sent again, counted from the first."""
+    login: float = 10.0
+    """For the answer to a Redfish login: what a service costs that accepts connections and is dead."""
     slow_answer: float = 30.0
-    """For one answer of a Redfish service that accepted the connection (some need long)."""
+    """For one answer of a Redfish service that let us in (some need long)."""
     power: float = 60.0
     """Until a power state that was asked for is observed."""
     shutdown: float = 180.0

@@ -63,7 +63,7 @@ async def logged_in(service: Service) -> AsyncIterator["RedfishBmc"]:
 async def _login(service: Service) -> str:
     body = {"UserName": service.target.user, "Password": service.target.password}
     try:
-        reply = await service.request("POST", SESSIONS, body)
+        reply = await service.request("POST", SESSIONS, body, limit=service.limits.login)
     except LoginFailed as error:
         message = f"{service.where}: user {service.target.user} or its password is wrong"
         raise WrongPassword(message) from error

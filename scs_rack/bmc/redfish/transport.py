@@ -80,12 +80,26 @@ class Service:
         self.headers: dict[str, str] = {}
         """Sent with each request: token or credentials."""
         self._client = client
-        self._limits = limits
+        self.limits = limits
         self._tls = aiohttp.Fingerprint(_pin(target.fingerprint)) if target.fingerprint else context
         self._base = f"https://{target.address}:{target.port or PORT}"
 
-    async def request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        limit: float | None = None,
+    ) -> Reply:
         """Make one request; nothing is repeated here.
+
+        Args:
+            method: HTTP method.
+            path: path within the service.
+            body: sent as JSON.
+            headers: added to those of all requests.
+            limit: seconds for the whole answer; the usual limit when None.
 
         Raises:
             BmcError: no answer, a certificate that is not trusted, or the BMC refused.
@@ -94,7 +108,7 @@ class Service:
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **self.headers, **(headers or {})}
         try:
             async with (
-                asyncio.timeout(self._limits.slow_answer),
+                asyncio.timeout(self.limits.slow_answer if limit is None else limit),
                 self._client.request(
                     method, url, json=body, headers=sent, ssl=self._tls, allow_redirects=False
                 ) as response,
