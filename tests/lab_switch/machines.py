@@ -9,19 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scs_rack import paths, ssh
+from scs_rack import ssh
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
 from scs_rack.lab.switch import prepare
+from scs_rack.model import ImageOptions
+from scs_rack.provision.image import image_of
 
 CGROUPS = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
 
 
 def image() -> Path | None:
-    """Root of a node image to overlay, if this machine has one: $SCS_RACK_IMAGE_ROOT, else the newest in the cache."""
-    stated = os.environ.get("SCS_RACK_IMAGE_ROOT")
-    found = [Path(stated)] if stated else sorted(paths.cache_root().glob("**/root/usr/lib/frr/../../.."))
-    return next((path.resolve() for path in found if (path / "usr/bin/redis-server").exists()), None)
+    """Root folder of the node image: $SCS_RACK_IMAGE_ROOT, else the one that was built for the lab, if it was."""
+    if stated := os.environ.get("SCS_RACK_IMAGE_ROOT"):
+        return Path(stated)
+    found = image_of(ImageOptions())
+    return found.root if found.complete else None
 
 
 def missing() -> str | None:
