@@ -34,7 +34,9 @@ def differences(design: Design, node: NodeDesign, seen: Survey) -> tuple[Finding
 def _bmc_mac(node: NodeDesign, macs: Macs) -> list[Finding]:
     if node.bmc.mac is None or node.bmc.mac.lower() in macs.bmc:
         return []
-    return [_mismatch(f"{node.name} bmc", node.bmc.mac, ", ".join(macs.bmc) or "none")]
+    if not macs.bmc:
+        return [Finding("mac-not-listed", "warning", f"{node.name} bmc", node.bmc.mac, "the BMC tells none of its own")]
+    return [_mismatch(f"{node.name} bmc", node.bmc.mac, ", ".join(macs.bmc))]
 
 
 def _nics(node: NodeDesign, macs: Macs) -> list[Finding]:

@@ -71,7 +71,10 @@ class IpmiBmc:
     async def macs(self) -> Macs:
         """Get LAN Configuration Parameters, parameter 5 (23.2). The server's own NICs are not in the standard."""
         await self._administrator()  # operator would do
-        data = await self._read(TRANSPORT, 0x02, bytes([THIS_CHANNEL, 5, 0, 0]), 7)
+        try:
+            data = await self._read(TRANSPORT, 0x02, bytes([THIS_CHANNEL, 5, 0, 0]), 7)
+        except Refused:  # the parameter is optional
+            return Macs(bmc=(), nics=None)
         return Macs(bmc=(data[1:7].hex(":"),), nics=None)
 
     async def boot_device(self) -> BootDevice:
