@@ -3,13 +3,12 @@
 import argparse
 import json
 
-from rich.console import Console
-
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, limit_option, ordered, watching
 from scs_rack.engine.bring_up import check
 from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
+from scs_rack.report.terminal import Steady
 
 
 def register(commands: Commands) -> None:
@@ -35,5 +34,5 @@ def ask(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(as_data(run, spent), indent=2))
     else:
-        print_summary(Console(highlight=False), run, spent)
+        print_summary(Steady(highlight=False), run, spent)
     return exit_code(run)

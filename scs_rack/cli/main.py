@@ -2,6 +2,8 @@
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 
 from scs_rack import __version__
@@ -50,6 +52,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parser(words).parse_args(words)
     try:
         code: int = args.handler(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except ScsRackError as error:
         print(f"error: {error.message}", file=sys.stderr)
         if error.hint:

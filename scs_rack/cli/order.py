@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from scs_rack.cli.common import rack_dir
 from scs_rack.design import make_design
 from scs_rack.engine import runs
@@ -23,7 +21,7 @@ from scs_rack.errors import NotConformant, StageFailed
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
-from scs_rack.report.terminal import progress
+from scs_rack.report.terminal import Steady, progress
 from scs_rack.results import Finding
 from scs_rack.stages.registry import stages
 
@@ -66,7 +64,7 @@ def ordered(args: argparse.Namespace) -> Iterator[Order]:
 @contextmanager
 def watching(order: Order, *, json: bool) -> Iterator[Callable[[Path], Listener]]:
     """Progress on the terminal; on standard error when standard output is for machines."""
-    console = Console(stderr=json, highlight=False)
+    console = Steady(stderr=json, highlight=False)
     with progress(console, order.stages, durations(order.state_dir)) as listener:
         yield lambda _run_dir: listener
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import ordered, range_options
 from scs_rack.engine.foresee import Forecast, foresee
+from scs_rack.report.terminal import Steady
 from scs_rack.results import Change
 
 CHANGES = 2
@@ -42,7 +43,7 @@ def _plan(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"folder": str(forecast.folder), "layers": _as_data(forecast)}, indent=2))
     else:
-        _show(Console(highlight=False), forecast, diff=args.diff)
+        _show(Steady(highlight=False), forecast, diff=args.diff)
     if forecast.errors:
         return 1
     return CHANGES if args.detailed_exitcode and forecast.changes else 0

@@ -16,6 +16,7 @@ from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
 from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
+from scs_rack.report.terminal import Steady
 
 
 def register(commands: Commands) -> None:
@@ -44,7 +45,7 @@ def _status(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"run": run and as_data(run, cost(run.folder)), "held_by": live and vars(live)}, indent=2))
     else:
-        _show(Console(highlight=False), run, live)
+        _show(Steady(highlight=False), run, live)
     return exit_code(run) if run and run.state in {"failed", "died"} else 0
 
 

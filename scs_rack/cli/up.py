@@ -3,14 +3,13 @@
 import argparse
 import json
 
-from rich.console import Console
-
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, ordered, range_options, watching
 from scs_rack.engine.bring_up import bring_up
 from scs_rack.report.html import write_report
 from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
+from scs_rack.report.terminal import Steady
 
 
 def register(commands: Commands) -> None:
@@ -41,7 +40,7 @@ def _up(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({**as_data(run, spent), "report": str(page)}, indent=2))
     else:
-        console = Console(highlight=False)
+        console = Steady(highlight=False)
         print_summary(console, run, spent)
         if run.state == "interrupted":
             console.print("interrupted; nothing is lost: run the same command again to go on")

@@ -102,7 +102,7 @@ class Execution:
             end = self._run_stage(stage)
         except (Interrupted, KeyboardInterrupt):
             end = StageEnd(stage, StageOutcome(stage.name), "interrupted", "stopped by the operator")
-        except Exception as error:  # noqa: BLE001 (a stage's fault must not take down the run)
+        except BaseException as error:  # noqa: BLE001 (whatever a stage does, the run must hear of its end)
             code = error.exit_code if isinstance(error, ScsRackError) else 1
             end = StageEnd(stage, StageOutcome(stage.name), "failed", self._fault(stage, "apply", error), code)
         outcome = replace(end.outcome, duration=time.monotonic() - started)
@@ -161,7 +161,7 @@ class Execution:
         worst = next(finding for finding in found if finding.severity == "error")
         return StageEnd(stage, outcome, "failed", f"gate: {worst.type} at {worst.where}")
 
-    def _fault(self, stage: Stage, where: str, error: Exception) -> str:
+    def _fault(self, stage: Stage, where: str, error: BaseException) -> str:
         """Keep the whole fault in the run's logs and return its message."""
         if isinstance(error, ScsRackError):
             return self._redactor.text(error.message)

@@ -32,6 +32,14 @@ STYLES = {
 }
 
 
+class Steady(Console):
+    """A console that falls silent when nobody reads on (`scs-rack up | head`); the run goes on and is in its journal."""
+
+    def on_broken_pipe(self) -> None:
+        """See `rich.console.Console`."""
+        self.quiet = True
+
+
 @dataclass
 class _Row:
     """What is known of a stage while it goes on."""

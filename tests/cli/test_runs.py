@@ -3,6 +3,8 @@
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +201,19 @@ def test_two_examples_end_the_help_of_every_command(capsys):
         examples = capsys.readouterr().out.rsplit("examples:\n", 1)[1].strip().splitlines()
         assert len(examples) == 2, command
         assert all("scs-rack" in line for line in examples)
+
+
+def test_output_that_nobody_reads_on_is_no_fault(rack):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "scs_rack", "secrets", "list", "-r", rack],
+        cwd=REPOSITORY,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -148,3 +148,10 @@ def test_a_stage_that_does_not_stop_is_given_up_after_the_second_request(tmp_pat
     never.set()
     assert found["a"].state == "interrupted"
     assert time.monotonic() - before < 5
+
+
+def test_a_stage_that_ends_its_thread_is_heard_of(tmp_path):
+    def leave(_ctx):
+        raise SystemExit(1)
+
+    assert ends([Fake("a", work=leave)], context(tmp_path))["a"].state == "failed"

@@ -112,3 +112,14 @@ def test_a_file_gets_lines_and_a_terminal_the_table():
 )
 def test_durations_as_people_say_them(seconds, words):
     assert duration(seconds) == words
+
+
+def test_a_run_goes_on_when_nobody_reads_its_output():
+    class Gone(io.StringIO):
+        def write(self, _text):
+            raise BrokenPipeError
+
+    plain = Plain([BASE], {}, terminal.Steady(file=Gone()))
+    plain.stage_started(BASE)
+    plain.result(BASE, Result("node1", "write", error="disk full"))
+    assert plain.rows["base"].failed == {"node1"}
