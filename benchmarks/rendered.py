@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def _entries(calls: list[Call]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
 def _info(path: str, entry: dict[str, Any], mode: str) -> tarfile.TarInfo:
     info = tarfile.TarInfo(path.lstrip("/"))
     info.uname, info.gname = entry.get("owner", "root"), entry.get("group", "root")
+    info.mtime = int(time.time())
     info.mode = int(entry.get("mode", mode), 8)
     return info
 

@@ -21,7 +21,8 @@ systemctl restart frr
 wait
 # until BGP is there and all loopbacks answer
 for ((i = 0; ; i++)); do
-    up=$(vtysh -c 'show bgp summary json' | jq '[.[] | .peers? // {} | .[] | select(.state == "Established")] | length')
+    up=$(vtysh -c 'show bgp summary json' 2>/dev/null |
+        jq '[.[] | .peers? // {} | .[] | select(.state == "Established")] | length' || echo 0)
     ((up == SESSIONS)) && break
     ((i < 150))
     sleep 0.2

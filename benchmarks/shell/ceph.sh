@@ -7,8 +7,7 @@ copy ceph $NODES
 on "${MONS%% *}" <<'EOF' >"$BENCH/ceph-first.tar"
 mkdir -m 700 -p /run/bench && cd /run/bench
 rm -f keyring monmap
-add() { ceph-authtool --create-keyring "$1" >/dev/null 2>&1; }
-add keyring
+ceph-authtool --create-keyring keyring >/dev/null
 entity() { ceph-authtool keyring --gen-key --name "$@" >/dev/null; }
 entity mon. --cap mon 'allow *'
 entity client.admin --cap mds 'allow *' --cap mgr 'allow *' --cap mon 'allow *' --cap osd 'allow *'
@@ -25,7 +24,7 @@ monmaptool --create --fsid "$FSID" $(for mon in $MONS; do
     address=LOOPBACK4_$mon
     echo --addv "$mon" "[v2:${!address}:3300,v1:${!address}:6789]"
 done) monmap >/dev/null
-tar --create keyring monmap
+tar --create --file=- keyring monmap
 EOF
 
 # one store a monitor, all at once; then the daemons' folders, while the monitors find each other
@@ -45,13 +44,11 @@ keyring() { # entity, file, owner, mode: one entity of the first keyring as a fi
     printf '[%s]\n\tkey = %s\n' "$1" "$(ceph-authtool keyring --name "$1" --print-key)" >"$2"
 }
 keyring client.admin /etc/ceph/ceph.client.admin.keyring root:root 600
-units=()
 if [[ " $MONS " == *" $NODE "* ]]; then
     install -d -o ceph -g ceph -m 750 "/var/lib/ceph/mon/ceph-$NODE"
     ceph-mon --mkfs -i "$NODE" --monmap monmap --keyring keyring --setuser ceph --setgroup ceph
-    units+=("ceph-mon@$NODE" ceph-mon.target ceph.target)
+    systemctl enable --quiet --now "ceph-mon@$NODE" ceph-mon.target ceph.target
 fi
-systemctl enable --quiet --now "${units[@]}"
 if [[ " $MGRS " == *" $NODE "* ]]; then
     install -d -o ceph -g ceph -m 750 "/var/lib/ceph/mgr/ceph-$NODE"
     keyring "mgr.$NODE" "/var/lib/ceph/mgr/ceph-$NODE/keyring" ceph:ceph 600
@@ -94,6 +91,7 @@ for osd in $OSDS; do
     ceph-osd --mkfs -i "$id" --osd-uuid "$uuid" --setuser ceph --setgroup ceph
     systemctl enable --quiet --now "ceph-osd@$id" ceph-osd.target
 done
+rm -f keyring
 EOF
 on "${MONS%% *}" <<'EOF'
 jobs=()
@@ -101,7 +99,8 @@ for pool in $POOLS; do rbd pool init "$pool" & jobs+=($!); done # waits for the 
 for job in "${jobs[@]}"; do wait "$job"; done
 healthy='.health.status == "HEALTH_OK" and .mgrmap.available and .mgrmap.num_standbys >= $mgrs - 1
     and .osdmap.num_up_osds >= $osds and .osdmap.num_in_osds >= $osds and (.quorum_names | length) == $mons
-    and .pgmap.num_pgs > 0 and ([.pgmap.pgs_by_state[] | select(.state_name != "active+clean")] == [])'
+    and .pgmap.num_pgs > 0
+    and ([.pgmap.pgs_by_state[]? | select(.state_name | startswith("active+clean") | not)] == [])'
 count() { echo $#; }
 for ((i = 0; ; i++)); do
     ceph status --format json | jq --exit-status --argjson mgrs "$(count $MGRS)" --argjson osds "$(count $OSDS)" \

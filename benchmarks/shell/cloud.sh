@@ -19,8 +19,9 @@ ovs-vsctl --timeout=30 -- add-br br-ex -- set Bridge br-ex datapath_type=netdev 
     external_ids:ovn-cms-options=enable-chassis-as-gw
 systemctl daemon-reload
 systemctl enable --quiet ovn-host virtlogd.socket libvirtd libvirt-guests nova-compute neutron-ovn-metadata-agent
-systemctl start ovn-controller ovn-host virtlogd.socket libvirt-guests
+systemctl start ovn-controller ovn-host virtlogd.socket
 systemctl restart libvirtd
+systemctl start libvirt-guests
 virsh --quiet secret-define /dev/stdin <<XML
 <secret ephemeral='no' private='no'><uuid>$SECRET_rbd_secret_uuid</uuid>
 <usage type='ceph'><name>client.cinder secret</name></usage></secret>
@@ -38,7 +39,12 @@ systemctl enable --quiet ovn-central placement-api nova-api nova-api-metadata no
     nova-novncproxy neutron-api neutron-rpc-server neutron-periodic-workers neutron-ovn-maintenance-worker glance-api \
     cinder-api cinder-scheduler cinder-volume cinder-backup
 jobs=()
-sync() { runuser -u "$1" -- "${@:2}" >/dev/null 2>&1 & jobs+=($!); }
+mkdir -m 700 -p /run/bench
+sync() {
+    local log=/run/bench/$1.log
+    { runuser -u "$1" -- "${@:2}" >"$log" 2>&1 || { tail "$log" && false; }; } &
+    jobs+=($!)
+}
 sync nova /usr/local/lib/scs-rack/nova-schema
 sync neutron neutron-db-manage --config-file /etc/neutron/neutron.conf \
     --config-file /etc/neutron/plugins/ml2/ml2_conf.ini upgrade heads
@@ -47,9 +53,9 @@ sync glance glance-manage --config-file /etc/glance/glance-api.conf db_sync
 sync placement placement-manage db sync
 systemctl start ovn-ovsdb-server-nb ovn-ovsdb-server-sb ovn-northd ovn-central
 until ovn-nbctl --timeout=5 set-connection "ptcp:6641:$CONTROLLER4" -- \
-    set Connection "ptcp\:6641\:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
+    set Connection "ptcp:6641:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
 until ovn-sbctl --timeout=5 set-connection "ptcp:6642:$CONTROLLER4" -- \
-    set Connection "ptcp\:6642\:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
+    set Connection "ptcp:6642:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
 for job in "${jobs[@]}"; do wait "$job"; done
 systemctl restart placement-api nova-api nova-api-metadata nova-conductor nova-scheduler nova-novncproxy neutron-api \
     neutron-rpc-server neutron-periodic-workers neutron-ovn-maintenance-worker glance-api cinder-api \
