@@ -33,7 +33,7 @@ STYLES = {
 
 
 class Steady(Console):
-    """A console that falls silent when nobody reads on (`scs-rack up | head`); the run goes on and is in its journal."""
+    """A console that falls silent when nobody reads on (`scs-rack up | head`); the run goes on, in its journal."""
 
     def on_broken_pipe(self) -> None:
         """See `rich.console.Console`."""
