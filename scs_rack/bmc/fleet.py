@@ -125,6 +125,8 @@ class Fleet:
         except Exception as error:
             # A BMC sends anything; what we did not foresee costs this one BMC only.
             log.exception("work on the BMC of %s failed", target.name)
-            strange = NonsenseAnswer(f"BMC of {target.name} ({target.address}): {type(error).__name__}: {error}")
+            strange = NonsenseAnswer(
+                f"BMC of {target.name} ({target.address}): {type(error).__name__}: {str(error)[:200]}"
+            )
             return Outcome(target, None, strange, time.monotonic() - begin)
         return Outcome(target, value, None, time.monotonic() - begin)

@@ -4,6 +4,8 @@ import argparse
 import json
 from dataclasses import asdict
 
+from rich.markup import escape
+
 from scs_rack.bmc import Bmc, Fleet
 from scs_rack.bmc.survey import Survey, differences, survey
 from scs_rack.cli import fleet
@@ -56,10 +58,10 @@ def show(args: argparse.Namespace) -> int:
         facts = (
             (
                 str(seen.power),
-                seen.identity.manufacturer,
-                seen.identity.model,
-                seen.identity.serial,
-                seen.identity.bmc_firmware,
+                escape(seen.identity.manufacturer),
+                escape(seen.identity.model),
+                escape(seen.identity.serial),
+                escape(seen.identity.bmc_firmware),
                 ", ".join(seen.macs.bmc),
                 "not told" if seen.macs.nics is None else str(len(seen.macs.nics)),
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from scs_rack import pki, vault
@@ -104,14 +105,14 @@ def print_failures(console: Console, outcomes: Sequence[Outcome[T]], findings: S
     """Print what went wrong, each with its hint, then findings."""
     for outcome in outcomes:
         if outcome.error is not None:
-            console.print(f"[red]error[/] {outcome.error.message}", soft_wrap=True)
+            console.print(f"[red]error[/] {escape(outcome.error.message)}", soft_wrap=True)
             if outcome.error.hint:
-                console.print(f"      hint: {outcome.error.hint}", style="dim", soft_wrap=True)
+                console.print(f"      hint: {escape(outcome.error.hint)}", style="dim", soft_wrap=True)
     for finding in findings:
         text = f"{finding.where}: {finding.type}: expected {finding.expected}, seen {finding.seen}"
-        console.print(f"[{_COLOURS[finding.severity]}]{finding.severity}[/] {text}", soft_wrap=True)
+        console.print(f"[{_COLOURS[finding.severity]}]{finding.severity}[/] {escape(text)}", soft_wrap=True)
         if finding.hint:
-            console.print(f"      hint: {finding.hint}", style="dim", soft_wrap=True)
+            console.print(f"      hint: {escape(finding.hint)}", style="dim", soft_wrap=True)
 
 
 def error_data(error: BmcError | None) -> dict[str, str] | None:

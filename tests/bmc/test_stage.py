@@ -279,6 +279,16 @@ def test_bmc_show(commands: Any) -> None:
     assert data["node1"]["seen"]["power"] == Power.OFF
 
 
+def test_what_a_bmc_says_can_neither_paint_nor_break_the_terminal(hall: Hall, commands: Any) -> None:
+    machine = hall.machines["node1"].machine
+    machine.config = machine.config.model_copy(update={"serial": "[/red]\x1b[2J[bold]", "model": "m" * 5000})
+    code, out, _ = commands("bmc", "show", "node1")
+    assert code == 0
+    assert "[/red][2J[bold]" in out
+    assert "\x1b[2J" not in out
+    assert out.count("m") < 700
+
+
 def test_no_password_is_ever_printed(commands: Any) -> None:
     for words in (("power", "status"), ("power", "on", "--json"), ("bmc", "show", "--json")):
         _, out, err = commands(*words)

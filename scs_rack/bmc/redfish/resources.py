@@ -7,8 +7,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
-"""A string; null counts as empty."""
+TEXT_LIMIT = 512
+
+
+def _clean(value: Any) -> Any:
+    """Null counts as empty; control characters would reach a person's terminal, and endless text their memory."""
+    if isinstance(value, str):
+        return "".join(c for c in value[:TEXT_LIMIT] if c.isprintable()).strip()
+    return "" if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_clean)]
+"""A short printable string."""
 
 
 class Resource(BaseModel):
