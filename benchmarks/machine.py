@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-MEMORY_MIB = 10_000
+MEMORY_MIB = 8_000
 """Memory that a virtual rack needs."""
 BUSY = 0.25
 """Load for each core from which on a machine is not idle."""
