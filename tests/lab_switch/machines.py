@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,11 +11,10 @@ from pathlib import Path
 from scs_rack import ssh
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
+from scs_rack.lab import cgroup, identity
 from scs_rack.lab.switch import prepare
 from scs_rack.model import ImageOptions
 from scs_rack.provision.image import image_of
-
-CGROUPS = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
 
 
 def image() -> Path | None:
@@ -49,9 +47,10 @@ class Machines:
 
     design: Design
     folder: Path
-    prefix: str = "sonic-"
+    prefix: str = field(default_factory=lambda: f"switch-test-{os.getpid()}-")
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     namespaces: list[str] = field(default_factory=list)
+    mounted: list[Path] = field(default_factory=list)
 
     def namespace(self, name: str) -> str:
         """Make a namespace."""
@@ -70,13 +69,19 @@ class Machines:
 
     def boot_switch(self, name: str, public_key: str) -> None:
         """Boot a switch whose namespace and cables are there."""
-        self.boot(name, lambda root: prepare(self.design, name, root, public_key=public_key))
+
+        def make(root: Path) -> None:
+            identity.name(root, name)
+            identity.host_key(root)
+            prepare(self.design, name, root, public_key=public_key)
+
+        self.boot(name, make)
 
     def boot_host(self, name: str, frr_conf: str) -> None:
         """Boot a machine that runs FRR and nothing else."""
 
         def make(root: Path) -> None:
-            (root / "etc/hostname").write_text(f"{name}\n")
+            identity.name(root, name)
             daemons = root / "etc/frr/daemons"
             daemons.write_text(daemons.read_text().replace("bgpd=no", "bgpd=yes").replace("bfdd=no", "bfdd=yes"))
             (root / "etc/frr/frr.conf").write_text(frr_conf)
@@ -97,11 +102,11 @@ class Machines:
             (base / part).mkdir(parents=True)
         options = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
         sh("mount", "-t", "overlay", f"{self.prefix}{name}", "-o", options, f"{base}/root")
+        self.mounted.append(base / "root")
         make(base / "root")
-        (base / "root/etc/machine-id").write_text("")
         full = self.prefix + name
-        cgroup = CGROUPS / full
-        cgroup.mkdir(exist_ok=True)
+        group = self.cgroup(name)
+        cgroup.create(group)
         nspawn = [
             *("systemd-nspawn", "-q", "-D", f"{base}/root", "-M", full, "--register=no", "--keep-unit"),
             *(f"--network-namespace-path=/run/netns/{full}", "--capability=all", "--resolv-conf=off"),
@@ -113,15 +118,17 @@ class Machines:
         }
         console = (base / "console").open("wb")
         self.running[name] = subprocess.Popen(
-            ["sh", "-c", 'echo $$ > "$1"; shift; exec "$@"', "sh", f"{cgroup}/cgroup.procs", *nspawn],
+            ["sh", "-c", 'echo $$ > "$1"; shift; exec "$@"', "sh", f"{group}/cgroup.procs", *nspawn],
             stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, start_new_session=True,
         )  # fmt: skip
 
     def context(self, state: Path) -> Context:
         """Context for stages, with the host keys of all machines that were booted."""
-        key = (self.folder / next(iter(self.running)) / "root/etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
-        addresses = [switch.mgmt.ip for name, switch in self.design.switches.items() if name in self.running]
-        lines = [f"{address} {key[0]} {key[1]}\n" for address in addresses]
+        lines = [
+            f"{switch.mgmt.ip} {identity.host_key(self.folder / name / 'root')}\n"
+            for name, switch in self.design.switches.items()
+            if name in self.running
+        ]
         ssh.files(state).known_hosts.write_text("".join(lines))
         return Context(self.design, state, state, state, {})
 
@@ -145,24 +152,23 @@ class Machines:
             raise RuntimeError(f"{name}: {argv} → {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
+    def cgroup(self, name: str) -> Path:
+        """Control group of a machine."""
+        return cgroup.of(self.prefix.rstrip("-"), name)
+
     def freeze(self, name: str, *, frozen: bool) -> None:
         """Stop all processes of a machine where they are, or let them go on."""
-        (CGROUPS / (self.prefix + name) / "cgroup.freeze").write_text(str(int(frozen)))
+        (self.cgroup(name) / "cgroup.freeze").write_text(str(int(frozen)))
 
     def close(self) -> None:
-        """Stop and remove everything."""
+        """Stop and remove everything, whatever state it is in."""
         for name, process in self.running.items():
-            if process.poll() is None:
-                self.freeze(name, frozen=False)
-                try:
-                    os.kill(self.leader(name), signal.SIGRTMIN + 4)
-                    process.wait(timeout=15)
-                except (TimeoutError, ProcessLookupError, subprocess.TimeoutExpired):
-                    process.kill()
-                    process.wait()
-            sh("umount", "-l", str(self.folder / name / "root"), check=False)
-            cgroup = CGROUPS / (self.prefix + name)
-            for folder in sorted(cgroup.glob("**/"), reverse=True):
-                folder.rmdir()
+            group = self.cgroup(name)
+            self.freeze(name, frozen=False)
+            cgroup.kill(group)
+            process.wait(timeout=15)
+        for root in self.mounted:
+            sh("umount", str(root))
+        cgroup.remove(cgroup.of(self.prefix.rstrip("-")))
         for namespace in self.namespaces:
-            sh("ip", "netns", "del", namespace, check=False)
+            sh("ip", "netns", "del", namespace)

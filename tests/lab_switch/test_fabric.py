@@ -31,7 +31,6 @@ pytestmark = [pytest.mark.root, pytest.mark.skipif(missing() is not None, reason
 
 REPOSITORY = Path(__file__).parents[2]
 RACK = REPOSITORY / "inventory/lab"
-MANAGER = "sonic-manager"
 HOSTS = ("node1", "node2")
 
 HOST = """frr defaults datacenter
@@ -87,12 +86,13 @@ def fabric(tmp_path_factory):
         machines.cable(("leaf1", "eth0"), ("oob1", "Ethernet8"))
         machines.cable(("leaf2", "eth0"), ("oob1", "Ethernet9"))
         machines.cable(("manager", "oob"), ("oob1", "Ethernet10"))
-        lines = [f"-n {MANAGER} address add {design.manager.mgmt} dev oob", f"-n {MANAGER} link set oob up"]
+        manager = f"{machines.prefix}manager"
+        lines = [f"-n {manager} address add {design.manager.mgmt} dev oob", f"-n {manager} link set oob up"]
         for number, name in enumerate(HOSTS):
             machines.cable((name, "up0"), ("leaf1", f"Ethernet{number}"))
             machines.cable((name, "up1"), ("leaf2", f"Ethernet{number}"))
-            lines.append(f"-n sonic-{name} address add {design.nodes[name].loopback4}/32 dev lo")
-            lines += [f"-n sonic-{name} link set {port} up" for port in ("up0", "up1")]
+            lines.append(f"-n {machines.prefix}{name} address add {design.nodes[name].loopback4}/32 dev lo")
+            lines += [f"-n {machines.prefix}{name} link set {port} up" for port in ("up0", "up1")]
         for line in lines:
             sh("ip", *line.split())
         for name in ("oob1", "leaf1", "leaf2"):
@@ -101,7 +101,7 @@ def fabric(tmp_path_factory):
             node = design.nodes[name]
             machines.boot_host(name, HOST.format(asn=node.asn, loopback=node.loopback4))
         ctx = machines.context(state)
-        with netns.inside(MANAGER):
+        with netns.inside(manager):
             assert until(60, lambda: all(answer is True for answer in on_all(switches(ctx), answers).values()))
             yield machines, ctx
     finally:
@@ -332,7 +332,7 @@ def test_a_leaf_that_hangs_costs_a_moment(configured):
     assert until(20, lambda: machines.run("node1", "ip", "route", "show", target).count("nexthop") == 2)
     way = machines.run("node1", "ip", "route", "get", target, "from", source)
     leaf = "leaf1" if " dev up0 " in way else "leaf2"
-    enter = ["nsenter", f"--net={netns.path('sonic-node1')}"]
+    enter = ["nsenter", f"--net={netns.path(machines.prefix + 'node1')}"]
     with subprocess.Popen(
         [*enter, "ping", "-q", "-i", "0.2", "-w", "15", "-W", "1", "-I", source, target],
         stdout=subprocess.PIPE, text=True,
