@@ -1,11 +1,13 @@
 """Bring the servers of a rack to the power that the rack file wants: in service means on, spares are left alone."""
 
+import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scs_rack.bmc.actions import act
+from scs_rack.bmc.boot import wait_for_ssh
 from scs_rack.bmc.fleet import Fleet
 from scs_rack.bmc.survey import Survey, differences, survey
 from scs_rack.bmc.types import Bmc, Power, Target, TimeLimits
@@ -55,9 +57,20 @@ async def bring_up(design: Design, bmc: Bmc, limits: TimeLimits) -> list[Result]
 
 
 async def switch_on(
-    design: Design, targets: Sequence[Target], ca_file: Path, *, only_look: bool = False
+    design: Design, targets: Sequence[Target], ca_file: Path, *, only_look: bool = False, boot: float = 0.0
 ) -> list[Server]:
-    """Do the same with many BMCs at once; in the order of the targets."""
+    """Do the same with many BMCs at once.
+
+    Args:
+        design: the rack.
+        targets: BMCs to call.
+        ca_file: the CA that signs their certificates.
+        only_look: change nothing, say what would be changed.
+        boot: seconds to wait for SSH of what is on and in service; 0 does not wait.
+
+    Returns:
+        One for each target, in their order.
+    """
 
     async def work(bmc: Bmc) -> Server:
         seen, looked = await look(design, bmc)
@@ -73,4 +86,17 @@ async def switch_on(
         async for outcome in fleet.run(targets, work):
             failed = Server(outcome.target.name, error=outcome.error.message if outcome.error else "no answer")
             found[outcome.target.name] = outcome.value or failed
-    return [found[target.name] for target in targets]
+    servers = [found[target.name] for target in targets]
+    return servers if only_look or not boot else await _booted(design, servers, boot)
+
+
+async def _booted(design: Design, servers: list[Server], limit: float) -> list[Server]:
+    async def one(server: Server) -> Server:
+        node = design.nodes[server.server]
+        if server.error or not node.in_service:
+            return server
+        failure = await wait_for_ssh(str(node.mgmt.ip), limit)
+        words = f"{node.mgmt.ip} by SSH: {failure} ({limit:.0f} s after power on)"
+        return replace(server, error=words) if failure else server
+
+    return list(await asyncio.gather(*(one(server) for server in servers)))

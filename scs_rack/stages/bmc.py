@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from scs_rack import bmc, pki
+from scs_rack.bmc.boot import boot_limit, wait_for_ssh
 from scs_rack.bmc.bring_up import bring_up, judge
 from scs_rack.bmc.errors import NoAnswer
 from scs_rack.bmc.stream import stream
@@ -16,9 +17,6 @@ from scs_rack.engine.stage import Context
 from scs_rack.errors import StageFailed
 from scs_rack.results import Change, Finding, Result
 
-SSH_PORT = 22
-BOOT_WAIT = {True: 120.0, False: 900.0}
-"""Seconds from power on until a server answers to SSH, for lab nodes and for real servers (long self tests)."""
 GATE_WAIT = 20.0
 """Seconds that the gate waits for SSH: a server may just be rebooting."""
 
@@ -94,7 +92,7 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
                 to_boot.append(node)
             if ctx.stop.requested.is_set():
                 return
-    waits = [asyncio.ensure_future(_wait_for_ssh(ctx, node)) for node in to_boot]
+    waits = [asyncio.ensure_future(_boot(ctx, node)) for node in to_boot]
     try:
         for done in asyncio.as_completed(waits):
             yield await done
@@ -103,37 +101,12 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
             wait.cancel()
 
 
-async def _wait_for_ssh(ctx: Context, node: NodeDesign) -> Result:
+async def _boot(ctx: Context, node: NodeDesign) -> Result:
     begin = time.monotonic()
-    limit = BOOT_WAIT[ctx.design.rack.lab is not None]
-    failure = await _ssh(ctx, node, limit)
-    error = (
-        f"unreachable: {node.mgmt.ip} port {SSH_PORT}: {failure} ({limit:.0f} s after power on)" if failure else None
-    )
+    limit = boot_limit(ctx.design)
+    failure = await wait_for_ssh(str(node.mgmt.ip), limit, ctx.stop.requested.is_set)
+    error = f"unreachable: {node.mgmt.ip} by SSH: {failure} ({limit:.0f} s after power on)" if failure else None
     return Result(node.name, "answer to SSH", duration=time.monotonic() - begin, error=error)
-
-
-async def _ssh(ctx: Context, node: NodeDesign, limit: float) -> str:
-    """Wait for an SSH server's greeting; returns why there was none, "" when there was."""
-    deadline = time.monotonic() + limit
-    while True:
-        try:
-            failure = await _greeting(str(node.mgmt.ip))
-        except (OSError, TimeoutError) as error:
-            failure = getattr(error, "strerror", None) or "no answer"
-        if not failure or time.monotonic() > deadline or ctx.stop.requested.is_set():
-            return failure
-        await asyncio.sleep(0.5)
-
-
-async def _greeting(address: str) -> str:
-    async with asyncio.timeout(5.0):
-        reader, writer = await asyncio.open_connection(address, SSH_PORT)
-        try:
-            line = await reader.readline()
-        finally:
-            writer.close()
-    return "" if line.startswith(b"SSH-") else "what answers is no SSH server"
 
 
 async def _gate(ctx: Context) -> list[Finding]:
@@ -150,7 +123,9 @@ async def _gate(ctx: Context) -> list[Finding]:
             found.append(Finding("server-is-off", "error", node.name, "power on", "power off", hint))
         elif node.in_service:
             running.append(node)
-    failures = await asyncio.gather(*(_ssh(ctx, node, GATE_WAIT) for node in running))
+    failures = await asyncio.gather(
+        *(wait_for_ssh(str(node.mgmt.ip), GATE_WAIT, ctx.stop.requested.is_set) for node in running)
+    )
     for node, failure in zip(running, failures, strict=True):
         if failure:
             expected = f"SSH on {node.mgmt.ip}"

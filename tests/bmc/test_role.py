@@ -42,7 +42,7 @@ class Rack:
         """Run the playbook; returns exit code, statistics of localhost, and the output."""
         done = subprocess.run(
             [Path(sys.executable).parent / "ansible-playbook", "-i", self.folder / "rack.yml", "playbooks/bmc.yml",
-             *words],
+             "-e", "bmc_wait=false", *words],
             cwd=TOP, capture_output=True, text=True, timeout=240, check=False,
             env={**os.environ, "ANSIBLE_CONFIG": str(TOP / "ansible.cfg")}
             | {"SCS_RACK_STATE": str(self.state.parent)},

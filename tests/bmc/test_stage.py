@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scs_rack.bmc import Power, Target, targets
+from scs_rack.bmc import Power, Target, boot, targets
 from scs_rack.bmc.bring_up import switch_on
 from scs_rack.cli import fleet as cli_fleet
 from scs_rack.cli import main as cli
@@ -73,8 +73,8 @@ def hall(tls_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Itera
         writer.close()
 
     ssh = run(asyncio.start_server(greet, "127.0.0.1", 0))
-    monkeypatch.setattr(stage_module, "SSH_PORT", ssh.sockets[0].getsockname()[1])
-    monkeypatch.setattr(stage_module, "BOOT_WAIT", {True: 2.0, False: 2.0})
+    monkeypatch.setattr(boot, "SSH_PORT", ssh.sockets[0].getsockname()[1])
+    monkeypatch.setattr(stage_module, "boot_limit", lambda _design: 2.0)
     monkeypatch.setattr(stage_module, "GATE_WAIT", 0.5)
     hall = Hall(design, machines, tls_files[0])
 
@@ -175,17 +175,17 @@ def test_a_liar_fails_the_stage(hall: Hall) -> None:
 
 def test_a_server_that_is_on_but_does_not_answer_is_found(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     list(BmcStage().apply(context(hall)))
-    monkeypatch.setattr(stage_module, "SSH_PORT", 1)
+    monkeypatch.setattr(boot, "SSH_PORT", 1)
     found = [finding.where for finding in BmcStage().gate(context(hall)) if finding.type == "ssh-unreachable"]
     assert found == ["node1", "node2", "node3"]
     errors = [result.error or "" for result in BmcStage().apply(context(hall)) if result.error]
     assert len(errors) == 3
-    assert all(error.startswith("unreachable: 127.0.0.1 port 1") for error in errors)
+    assert all(error.startswith("unreachable: 127.0.0.1 by SSH") for error in errors)
 
 
 def test_a_stop_ends_the_wait(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_module, "BOOT_WAIT", {True: 600.0, False: 600.0})
-    monkeypatch.setattr(stage_module, "SSH_PORT", 1)
+    monkeypatch.setattr(stage_module, "boot_limit", lambda _design: 600.0)
+    monkeypatch.setattr(boot, "SSH_PORT", 1)
     stop = Stop()
     threading.Timer(1.5, stop.requested.set).start()
     assert [result.device for result in BmcStage().apply(context(hall, stop=stop)) if result.error]
@@ -196,15 +196,18 @@ def test_a_missing_password_is_said(hall: Hall) -> None:
         targets(hall.design, {})
 
 
-async def test_the_modules_work(hall: Hall) -> None:
+async def test_the_modules_work(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = stage_module._targets(context(hall))
     looked = await switch_on(hall.design, chosen, hall.ca_file, only_look=True)
     assert [one.server for one in looked if one.changed] == ["node1", "node2", "node3"]
     assert hall.on == []
-    done = await switch_on(hall.design, chosen, hall.ca_file)
+    done = await switch_on(hall.design, chosen, hall.ca_file, boot=2.0)
     assert [one.server for one in done if one.changed] == ["node1", "node2", "node3"]
     assert [one.error for one in done if one.error] == []
     assert [one.server for one in await switch_on(hall.design, chosen, hall.ca_file) if one.changed] == []
+    monkeypatch.setattr(boot, "SSH_PORT", 1)
+    dead = await switch_on(hall.design, chosen, hall.ca_file, boot=0.1)
+    assert [one.server for one in dead if one.error] == ["node1", "node2", "node3"]
 
 
 # Command line

@@ -29,6 +29,10 @@ options:
     description: Passwords by the name of the secret, C(bmc_<server>).
     type: dict
     required: true
+  wait:
+    description: Wait until what is in service answers to SSH (2 minutes in a lab, 15 minutes for real servers).
+    type: bool
+    default: true
 author: [the scs-rack founders]
 attributes:
   check_mode: {support: full, description: Says what would be switched on.}
@@ -64,6 +68,7 @@ def main() -> None:
             "ca_file": {"type": "path", "required": True},
             "servers": {"type": "list", "elements": "str", "required": True},
             "passwords": {"type": "dict", "required": True, "no_log": True},
+            "wait": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -72,6 +77,7 @@ def main() -> None:
     from pathlib import Path
 
     from scs_rack.bmc import targets
+    from scs_rack.bmc.boot import boot_limit
     from scs_rack.bmc.bring_up import switch_on
     from scs_rack.design import make_design
     from scs_rack.errors import ScsRackError
@@ -81,7 +87,8 @@ def main() -> None:
     try:
         design = make_design(load_rack(options["rack_dir"]))
         chosen = targets(design, options["passwords"], options["servers"])
-        done = asyncio.run(switch_on(design, chosen, Path(options["ca_file"]), only_look=module.check_mode))
+        boot = boot_limit(design) if options["wait"] else 0.0
+        done = asyncio.run(switch_on(design, chosen, Path(options["ca_file"]), only_look=module.check_mode, boot=boot))
     except ScsRackError as error:
         module.fail_json(msg=f"{error.message}. {error.hint}", servers={}, switched_on=[])
     switched_on = [one.server for one in done if one.changed]
