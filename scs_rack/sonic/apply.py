@@ -87,14 +87,14 @@ def _confirm_command(ident: str) -> str:
 
 
 def _undo_command(ident: str) -> str:
-    """Shell command that goes back now, and stops the timer only when that worked."""
-    return f"sudo config rollback {ident} && sudo systemctl stop {ident}.timer"
+    """Shell commands that go back now, and stop the timer only when that worked (after `set -e`)."""
+    return f"sudo config rollback {ident}; sudo systemctl stop {ident}.timer"
 
 
 def _undo(switch: Switch, ident: str, wanted: Plan, deadman: int) -> str:
     """Go back at once if the switch answers; returns what became of it."""
     try:
-        reply = switch.run(_undo_command(ident), timeout=REPLACE_TIMEOUT)
+        reply = switch.run(f"set -e; {_undo_command(ident)}", timeout=REPLACE_TIMEOUT)
         left = compare(read(switch), wanted.running)
         if left and reply.code:
             return f"going back failed ({reply.why}), its timer tries again within {deadman} s"

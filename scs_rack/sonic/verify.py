@@ -7,7 +7,7 @@ from typing import Any
 
 from scs_rack.design import Design, PortUse
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError
+from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Finding
 from scs_rack.sonic.transport import Switch, on_all
 
@@ -117,8 +117,9 @@ def link_findings(design: Design, name: str, up: set[str]) -> Iterable[Finding]:
 
 
 def unreachable(name: str, error: ScsRackError) -> Finding:
-    """Finding for a switch that could not be asked."""
-    return Finding("switch-unreachable", "error", name, "an answer", error.message, error.hint)
+    """Finding for a switch that could not be asked, or did not say what was asked."""
+    kind = "switch-unreachable" if isinstance(error, Unreachable) else "switch-refused"
+    return Finding(kind, "error", name, "an answer", error.message, error.hint)
 
 
 def await_sessions(ctx: Context, ports: dict[str, list[PortUse]], seconds: float) -> list[Finding]:
