@@ -27,7 +27,6 @@ PASSWORD_VARIABLES = ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FI
 
 _PASSWORDS = (
     "admin_password",
-    "mariadb_root",
     "db_keystone",
     "db_glance",
     "db_placement",
@@ -42,7 +41,6 @@ _PASSWORDS = (
     "service_neutron",
     "service_cinder",
     "metadata_secret",
-    "haproxy_stats",
     "test_user_password",
 )
 _UUIDS = ("rbd_secret_uuid",)
