@@ -19,6 +19,7 @@ from scs_rack.ansible.events import Collector, Event
 from scs_rack.ansible.mitogen import strategy
 from scs_rack.engine.processes import MARK, marked
 from scs_rack.engine.redact import Redactor
+from scs_rack.engine.runs import scratch_prefix
 from scs_rack.engine.stage import Context, Stop
 from scs_rack.errors import Interrupted, UsageError
 from scs_rack.paths import shipped
@@ -75,7 +76,7 @@ def run_playbook(
     if fast.why_plain:
         collector.results.append(_slow(fast.why_plain))
         ctx.emit(collector.results[0])
-    with tempfile.TemporaryDirectory(prefix="scs-rack-") as sockets:  # short: paths of sockets have 107 bytes at most
+    with tempfile.TemporaryDirectory(prefix=scratch_prefix(ctx.run_dir)) as sockets:
         environment = _environment(ctx, folder, Path(sockets)) | fast.environment
         job = _Job(collector, Redactor(ctx.secrets), folder, ctx.stop)
         outcome = ansible_runner.run(

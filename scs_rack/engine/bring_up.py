@@ -87,6 +87,7 @@ def bury(state_dir: Path) -> list[str]:
     if last is None or last.ended is not None:
         return []
     killed = stop_marked(str(last.folder))
+    runs.clear_scratch(last.folder)
     for leftover in last.folder.glob("ansible/*/artifacts/run/job_events/*-partial.json*"):
         leftover.unlink()
     journal = Journal(last.folder)
@@ -141,6 +142,7 @@ def _folder(
         raise
     finally:
         stop_marked(str(run_dir))
+        runs.clear_scratch(run_dir)
         journal.close()
         os.environ.pop(MARK, None)
         runs.prune(order.state_dir)

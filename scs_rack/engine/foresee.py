@@ -78,6 +78,7 @@ def foresee(order: Order, said: Callable[[str], None] = lambda _stage: None) -> 
                 raise Interrupted("the plan was stopped", "nothing was changed")
     finally:
         stop_marked(str(run_dir))
+        runs.clear_scratch(run_dir)
         del os.environ[MARK], os.environ[vault.PLANNING]
         runs.prune(order.state_dir)
     forecast = Forecast(run_dir, tuple(found))

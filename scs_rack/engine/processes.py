@@ -11,6 +11,8 @@ from pathlib import Path
 
 MARK = "SCS_RACK_RUN"
 """Environment variable that holds the run folder; all children of a run inherit it."""
+_KILLING = 5.0
+"""Seconds after which processes that SIGKILL did not end (they wait for a device) are left to the kernel."""
 
 
 def marked(value: str, variable: str = MARK) -> list[int]:
@@ -35,14 +37,13 @@ def stop_marked(value: str, variable: str = MARK, patience: float = 5.0) -> int:
     Returns:
         How many there were.
     """
-    pids = marked(value, variable)
-    _signal(pids, signal.SIGTERM)
-    deadline = time.monotonic() + patience
-    left = pids
-    while left and time.monotonic() < deadline:
-        time.sleep(0.05)
+    pids = left = marked(value, variable)
+    begun = time.monotonic()
+    while left and time.monotonic() - begun < patience + _KILLING:
+        # again and again: a process may have started another one meanwhile
+        _signal(left, signal.SIGTERM if time.monotonic() - begun < patience else signal.SIGKILL)
+        time.sleep(0.1)
         left = marked(value, variable)
-    _signal(left, signal.SIGKILL)
     return len(pids)
 
 

@@ -1,7 +1,9 @@
 """Run folders: where they lie, and what their journals tell."""
 
 import datetime as dt
+import hashlib
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -103,6 +105,17 @@ def folders(state_dir: Path) -> list[Path]:
     parent = state_dir / "runs"
     found = parent.iterdir() if parent.is_dir() else ()
     return sorted((folder for folder in found if folder.is_dir() and _number(folder)), key=_number)
+
+
+def scratch_prefix(folder: Path) -> str:
+    """How the names of a run's temporary folders begin; they stand apart since paths of sockets must be short."""
+    return f"scs-rack-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}-"
+
+
+def clear_scratch(folder: Path) -> None:
+    """Remove the temporary folders that a run left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{scratch_prefix(folder)}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def prune(state_dir: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,7 @@ def test_ctrl_c_stops_the_playbook_and_the_next_run_goes_on(tmp_path, driver):
         "last": "waiting",
     }
     assert marked(str(last.folder)) == []
+    assert list(Path(tempfile.gettempdir()).glob(f"{runs.scratch_prefix(last.folder)}*")) == []
     done = subprocess.run(
         [sys.executable, str(DRIVER), str(tmp_path), "quick"],
         env=clean_environment(tmp_path),
@@ -215,6 +217,7 @@ def test_after_kill_9_the_next_run_stops_what_was_left_and_goes_on(tmp_path, dri
     assert runs.record(dead).state == "died"
     assert marked(str(dead)) == []
     assert list(dead.rglob("*-partial.json")) == []
+    assert list(Path(tempfile.gettempdir()).glob(f"{runs.scratch_prefix(dead)}*")) == []
 
 
 def test_processes_of_a_run_are_found_by_their_mark_and_ended(tmp_path):
