@@ -25,6 +25,8 @@ TIMED_OUT = 124
 IDLE = 60
 """Seconds after which an unused connection closes."""
 AT_ONCE = 24
+LONGEST_FOLDER = 107 - 1 - 40 - 17
+"""Bytes of a socket's path, less the slash, the name that ssh gives (`%C`), and what it adds while it makes it."""
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,12 @@ def ssh_command(ctx: Context, host: str) -> list[str]:
 
 
 def _sockets(state_dir: Path) -> Path:
-    """A private folder with a short path for the sockets: their names may have 107 bytes (unix(7))."""
-    key = hashlib.sha256(str(state_dir).encode()).hexdigest()[:8]
-    folder = Path(tempfile.gettempdir()) / f"scs-rack-ssh-{os.geteuid()}-{key}"
+    """A private folder for the sockets: in the state, or elsewhere if that makes their paths too long (unix(7))."""
+    folder = state_dir / "ssh/mux"
+    if len(str(folder)) > LONGEST_FOLDER:
+        key = hashlib.sha256(str(state_dir).encode()).hexdigest()[:8]
+        folder = Path(tempfile.gettempdir()) / f"scs-rack-ssh-{os.geteuid()}-{key}"
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     found = folder.lstat()

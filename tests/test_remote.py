@@ -85,6 +85,14 @@ def test_an_unknown_host_is_refused(ctx):
         run_one(ctx, "node9", ["true"])
 
 
+def test_sockets_lie_in_the_state_where_their_paths_are_short_enough(ctx, tmp_path, monkeypatch):
+    run_one(ctx, "node1", ["true"])
+    assert not (ctx.state_dir / "ssh/mux").exists()
+    monkeypatch.setattr("scs_rack.remote.LONGEST_FOLDER", 1000)
+    run_one(ctx, "node1", ["true"])
+    assert (ctx.state_dir / "ssh/mux").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_folder_for_sockets_that_others_can_write_is_refused(ctx, tmp_path):
     run_one(ctx, "node1", ["true"])
     (folder,) = tmp_path.glob("scs-rack-ssh-*")
