@@ -34,7 +34,8 @@ def measure(rack: Rack) -> dict[str, Any]:
     Raises:
         Failed: a script failed, or the gates of scs-rack don't accept what the scripts made.
     """
-    rack.scs_rack("up", "--to", "switches")
+    for stage in ("bmc", "switches"):
+        rack.scs_rack("up", "--to", stage)
     with tempfile.TemporaryDirectory(prefix="scs-rack-bench-") as name:
         work = Path(name)
         prepare(rack, work)
