@@ -24,7 +24,9 @@ Progress = Callable[[str], None]
 _HERE = Path(str(resources.files("scs_rack.provision")))
 _FILES = ("packages.txt", "units.txt", "image.sh")
 _DPKG = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
-         "path-exclude=/usr/share/locale/*", "force-unsafe-io")  # fmt: skip
+         "path-exclude=/usr/share/locale/*", "path-exclude=/usr/bin/qemu-system-*",
+         "path-include=/usr/bin/qemu-system-x86_64*", "force-unsafe-io")  # fmt: skip
+"""libvirt asks every emulator that it finds what it can do, at its first start on each node; one is used."""
 _APT = ('Apt::Install-Recommends "false"', 'Acquire::Languages "none"')
 ISOLATED = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
             "--pid", "--fork", "--kill-child", "--mount-proc")  # fmt: skip
