@@ -173,6 +173,7 @@ def _environment(ctx: Context, folder: Path, sockets: Path) -> dict[str, str]:
         "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_TIMEOUT": "60",  # a node that has just booted beside others answers late
         "ANSIBLE_GATHERING": "explicit",
         "ANSIBLE_FORKS": str(min(20, max(5, len(ctx.design.nodes)))),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),

@@ -14,7 +14,7 @@ from typing import Any
 
 from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
 from scs_rack.conformance.smoke_clean import PREFIX, clean
-from scs_rack.errors import StageFailed
+from scs_rack.errors import Interrupted, StageFailed
 
 FLAVOR = "SCS-1L-1"
 IMAGE = "scs-rack guest"
@@ -47,23 +47,23 @@ class SmokeReport:
         return bool(self.steps) and not any(step.error for step in self.steps)
 
 
-def _wait(what: str, seconds: float, ask: Callable[[], Any], pause: float = 1.0) -> Any:
-    """Ask until the answer is true; returns it."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise StageFailed(f"{what}: not seen within {seconds:.0f} s")
-        time.sleep(pause)
+Pause = Callable[[float], bool]
+"""Waits some seconds; True when the operator wants to stop."""
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
 
 
 class Smoke:
     """One run of the smoke test."""
 
-    def __init__(self, cloud: Cloud, on_step: Callable[[Step], None] = lambda _step: None) -> None:
+    def __init__(
+        self, cloud: Cloud, on_step: Callable[[Step], None] = lambda _step: None, pause: Pause = _sleep
+    ) -> None:
         self.cloud = cloud
+        self.pause = pause
         self.report = SmokeReport()
         self.on_step = on_step
         self.token = secrets.token_hex(8)
@@ -103,6 +103,21 @@ class Smoke:
         all(self._attempt(name, do) for name, do in steps.items())
         self._attempt("cleanup", lambda: clean(self.cloud))
         return self.report
+
+    def _wait(self, what: str, seconds: float, ask: Callable[[], Any], every: float = 1.0) -> Any:
+        """Ask until the answer is true; returns it.
+
+        Raises:
+            Interrupted: the operator wants to stop.
+            StageFailed: not within the time.
+        """
+        end = time.monotonic() + seconds
+        while not (answer := ask()):
+            if time.monotonic() > end:
+                raise StageFailed(f"{what}: not seen within {seconds:.0f} s")
+            if self.pause(every):
+                raise Interrupted(f"{what}: stopped by the operator")
+        return answer
 
     def _make_network(self) -> None:
         net = self.cloud.network
@@ -153,7 +168,7 @@ class Smoke:
             )
             self.servers.append(server)
         self.servers = [
-            _wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
+            self._wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
             for server in self.servers
         ]
         hosts = {server.host_id for server in self.servers}
@@ -176,7 +191,7 @@ class Smoke:
                 text = self._console_of(server)
                 return text if self.token in text and "scs-guest: ready" in text else None
 
-            text = _wait(f"marker on the console of {server.name}", BOOT_TIMEOUT, ready, pause=2)
+            text = self._wait(f"marker on the console of {server.name}", BOOT_TIMEOUT, ready, every=2)
             if server is self.servers[0]:
                 self.host_key = host_key(text) or ""
         if not self.host_key:
@@ -191,7 +206,7 @@ class Smoke:
 
     def _ping(self) -> None:
         ping = ["ping", "-n", "-c", "1", "-W", "2", self.address]
-        _wait(
+        self._wait(
             f"answer to a ping of {self.address}",
             60,
             lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0,
@@ -214,7 +229,7 @@ class Smoke:
         with GuestShell(self.address, self.key, self.host_key) as shell:
             before = set(shell.run("ls /sys/block").split())
             attachment = self.cloud.compute.create_volume_attachment(server, volume_id=volume.id)
-            device = _wait(
+            device = self._wait(
                 "the volume in the guest", 60, lambda: set(shell.run("ls /sys/block").split()) - before
             ).pop()
             shell.run("dd if=/dev/urandom of=/root/data bs=64k count=64")

@@ -13,7 +13,7 @@ from scs_rack.conformance.smoke import Smoke, Step
 from scs_rack.engine import runs
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError
+from scs_rack.errors import Interrupted, ScsRackError
 from scs_rack.resources import ensure
 from scs_rack.resources.wanted import STAND_IN
 from scs_rack.results import Change, Finding, Result
@@ -52,7 +52,9 @@ class ConformanceStage:
             results.append(replace(result, error=None))  # the gate judges it
 
         clouds = clouds_file(ctx.state_dir)
-        smoke = Smoke(ensure.connect(clouds, "test"), note).run()
+        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait).run()
+        if ctx.stop.requested.is_set():
+            raise Interrupted("the smoke test was stopped, and what it made removed")
         if smoke.passed:
             verdict = self._suite(ctx, clouds, results)
         else:
