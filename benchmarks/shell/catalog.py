@@ -12,7 +12,6 @@ from keystoneauth1.exceptions import ClientException
 
 content = json.loads((Path(os.environ["BENCH"]) / "catalog.json").read_text())
 cloud = openstack.connect(cloud="admin")
-identity = cloud.identity
 sys.stdin.read()
 deadline = time.monotonic() + 90
 while True:
@@ -24,6 +23,7 @@ while True:
         time.sleep(0.2)
     else:
         break
+identity = cloud.identity
 project = identity.create_project(name="service", domain_id="default", description="Users of the services")
 roles = {role.name: role for role in identity.roles()}
 
