@@ -206,7 +206,13 @@ def cinder_services(cloud: Cloud) -> list[Service]:
 
 def inventories(cloud: Cloud) -> dict[str, dict[str, int]]:
     """Amounts by resource class, by host of nova-compute (providers are named as the hypervisor calls itself)."""
-    hosts = {one.name: one.service_details["host"] for one in cloud.compute.hypervisors(details=True)}
+    from openstack.exceptions import raise_from_response
+
+    # From microversion 2.88 on the answer has each host's uptime: Nova asks nova-compute for it, and is stuck for a
+    # minute when that has registered, but does not listen to messages yet.
+    answer = cloud.compute.get("/os-hypervisors/detail", microversion="2.87")
+    raise_from_response(answer)
+    hosts = {one["hypervisor_hostname"]: one["service"]["host"] for one in answer.json()["hypervisors"]}
     return {
         hosts.get(provider.name, provider.name): {
             one.resource_class: one.total for one in cloud.placement.resource_provider_inventories(provider)
