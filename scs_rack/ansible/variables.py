@@ -40,6 +40,10 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
     if design.rack.lab:  # written when the lab starts, by trying
         accel = state_dir / "lab/accel"
         shared["guest_accel"] = accel.read_text(encoding="ascii") if accel.is_file() else "tcg"
+    if "ANSIBLE_SSH_CONTROL_PATH_DIR" not in os.environ:
+        # Ansible's own default is one folder for all racks: nodes of two labs have the same addresses, and a
+        # connection that one rack left open would lead a playbook of the other to the wrong nodes
+        shared["ansible_control_path_dir"] = str(state_dir / "ssh/cp")
     warnings = []
     secrets: dict[str, str] = vault.placeholders(design) if os.environ.get(vault.PLANNING) else {}
     try:

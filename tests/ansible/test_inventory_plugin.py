@@ -67,6 +67,7 @@ def test_hosts_get_rack_node_secrets_pki_and_ssh(rack, tmp_path):
     assert host["ansible_ssh_private_key_file"] == str(tmp_path / "state/lab/ssh/id_ed25519")
     assert f"UserKnownHostsFile={tmp_path}/state/lab/ssh/known_hosts" in host["ansible_ssh_common_args"]
     assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"]
+    assert host["ansible_control_path_dir"] == str(tmp_path / "state/lab/ssh/cp"), "racks must not share connections"
 
 
 def test_groups_are_those_of_the_design(rack):
