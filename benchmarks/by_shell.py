@@ -46,6 +46,7 @@ def measure(rack: Rack) -> dict[str, Any]:
                 for layer in LAYERS:
                     stages |= _layer(rack, work, layer)
                 end = time.time()
+                steps = (work / "steps").read_text(encoding="utf-8").splitlines()
             finally:
                 _disconnect(rack, work)
     # the same gates judge both ways
@@ -56,6 +57,7 @@ def measure(rack: Rack) -> dict[str, Any]:
         "total": end - begin,
         "cpu_nodes": watch.nodes(begin, end),
         "cpu_manager": watch.manager(),
+        "steps": steps,
     }
 
 

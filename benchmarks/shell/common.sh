@@ -3,10 +3,18 @@
 set -euo pipefail
 . "$BENCH/facts"
 
+now() { echo "${EPOCHREALTIME/[.,]/}"; } # microseconds
+
+# Note how long a call took, so that a wait can be found: script, what, milliseconds.
+note() { printf '%s %s %d\n' "${0##*/}" "$1" $((($(now) - $2) / 1000)) >>"$BENCH/steps"; }
+
 # Run the script on standard input on one node; it knows the facts and its own name. Nothing secret is an argument.
 on() {
+    local begin
+    begin=$(now)
     { printf 'set -euo pipefail\nNODE=%s\n' "$1"; cat "$BENCH/facts" -; } |
-        ssh -F "$BENCH/ssh_config" "$1" 'eval "$(cat)" </dev/null'
+        ssh -F "$BENCH/ssh_config" "$1" 'eval "$(cat)" </dev/null' || return
+    note "on:$1" "$begin"
 }
 
 # Wait for background jobs; fail when one of them did.
@@ -29,12 +37,14 @@ each() {
 
 # Copy the files of a stage to nodes, all at once, with owners and modes.
 copy() {
-    local stage=$1 node jobs=()
+    local stage=$1 node jobs=() begin
+    begin=$(now)
     shift
     for node; do
         ssh -F "$BENCH/ssh_config" "$node" tar --extract --preserve-permissions --directory=/ \
             <"$BENCH/$stage.$node.tar" &
         jobs+=($!)
     done
-    all_of "${jobs[@]}"
+    all_of "${jobs[@]}" || return
+    note "copy:$stage" "$begin"
 }
