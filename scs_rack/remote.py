@@ -25,8 +25,9 @@ TIMED_OUT = 124
 IDLE = 60
 """Seconds after which an unused connection closes."""
 AT_ONCE = 24
-LONGEST_FOLDER = 107 - 1 - 40 - 17
-"""Bytes of a socket's path, less the slash, the name that ssh gives (`%C`), and what it adds while it makes it."""
+LONGEST_FOLDER = 107 - 1 - 40 - 9 - 17
+"""Bytes of a socket's path (unix(7)), less the slash, the name that ssh gives (`%C`), the mark of a connection that
+must be a new one (`scs_rack.sonic`), and what ssh adds while it makes the socket."""
 
 
 @dataclass(frozen=True)

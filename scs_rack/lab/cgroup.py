@@ -94,3 +94,16 @@ def remove(group: Path) -> None:
     for folder, _, _ in os.walk(group, topdown=False):
         with contextlib.suppress(FileNotFoundError):
             Path(folder).rmdir()
+
+
+def remove_shadows(lab: str, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Remove the groups of a lab that nspawn makes beside ours in trees of version 1 (hybrid layout).
+
+    systemd(1) of a machine keeps its own tree `name=systemd` there; nothing of it has a process once ours has none.
+    """
+    for line in mounts.read_text(encoding="utf-8").splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup" and (shadow := Path(where) / "scs-rack" / lab).is_dir():
+            remove(shadow)
+            with contextlib.suppress(OSError):
+                shadow.parent.rmdir()  # unless another lab is in it

@@ -44,6 +44,7 @@ def down(lab: Lab, progress: Progress, *, now: bool = False, keep_disks: bool = 
         for name in namespaces:
             netns.delete(name)
         cgroup.remove(whole)
+        cgroup.remove_shadows(lab.name)
         with contextlib.suppress(OSError):
             whole.parent.rmdir()  # unless another lab is in it
         preflight.restore_inotify(

@@ -21,7 +21,7 @@ def test_a_plan_changes_nothing_and_says_what_would_be_made(tmp_path):
     assert snapshot(tmp_path) == before
     assert stage.applied == 0
     summaries = [change.summary for change in forecast.changes]
-    assert summaries[0].startswith("generate 23 secrets")
+    assert summaries[0].startswith("generate 21 secrets")
     assert "make the rack's certificate authority" in summaries
     assert summaries[-1] == "write"
     stored = json.loads((forecast.folder / "plan.json").read_text())

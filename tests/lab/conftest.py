@@ -37,7 +37,7 @@ class Rack:
         down(self.lab, lambda _text: None, now=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def rack(tmp_path_factory):
     """The rack, down before and after; tests bring it up."""
     if os.geteuid() != 0:
