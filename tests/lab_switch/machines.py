@@ -170,5 +170,6 @@ class Machines:
         for root in self.mounted:
             sh("umount", str(root))
         cgroup.remove(cgroup.of(self.prefix.rstrip("-")))
+        cgroup.remove_shadows(self.prefix.rstrip("-"))
         for namespace in self.namespaces:
             sh("ip", "netns", "del", namespace)
