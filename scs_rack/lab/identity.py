@@ -99,6 +99,11 @@ def server(root: Path, host: str, nic: str, address: IPv4Interface, public_key: 
     enable(root, "scs-rack-mgmt.service")
     enable(root, "ssh.service")
     write(root, "etc/ssh/sshd_config.d/00-scs-rack-node.conf", _SSHD.format(key=HOST_KEY))
+    authorize(root, public_key)
+
+
+def authorize(root: Path, public_key: str) -> None:
+    """Let the holder of an SSH key log in as root."""
     keys = write(root, "root/.ssh/authorized_keys", public_key, 0o600)
     keys.parent.chmod(0o700)
     for path in (keys, keys.parent):

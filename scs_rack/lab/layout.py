@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scs_rack.errors import UsageError
+from scs_rack.files import write_file
 from scs_rack.paths import state_dir
 
 MANAGER = "manager"
@@ -28,6 +29,8 @@ class Machine:
     """Files that are its disks, by their name in /srv/disks of the machine."""
     devices: tuple[str, ...] = ()
     """Device nodes of the host that it gets."""
+    boots: bool = True
+    """False: it runs a few daemons and no operating system (`scs_rack.lab.host`)."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,7 @@ class Lab:
     def record(self, machine: Machine) -> None:
         """Write what a machine is started from."""
         path = self.folder(machine.name) / "machine.json"
-        temporary = path.with_suffix(".new")
-        temporary.write_text(json.dumps(asdict(machine)), encoding="utf-8")
-        temporary.replace(path)
+        write_file(path, json.dumps(asdict(machine)), 0o644)
 
     def machines(self) -> list[str]:
         """Names of all machines that were made."""

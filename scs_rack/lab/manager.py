@@ -1,41 +1,12 @@
 """The manager: the namespace that scs-rack works in, with FRR as a machine that shares it."""
 
-import shutil
 from pathlib import Path
 
 from scs_rack.design import Design
-from scs_rack.lab import identity, netns, nodes
+from scs_rack.lab import frr, identity, netns, nodes
 from scs_rack.lab.layout import MANAGER, Lab
 
 EXTERNAL_BRIDGE = "br-ext"
-
-_FRR = """frr defaults datacenter
-hostname manager
-service integrated-vtysh-config
-!
-route-map SOURCE4 permit 10
- set src {loopback4}
-route-map SOURCE6 permit 10
- set src {loopback6}
-ip protocol bgp route-map SOURCE4
-ipv6 protocol bgp route-map SOURCE6
-!
-router bgp {asn}
- bgp router-id {loopback4}
- no bgp default ipv4-unicast
- bgp bestpath as-path multipath-relax
- neighbor LEAVES peer-group
- neighbor LEAVES remote-as external
-{neighbors}
- address-family ipv4 unicast
-  network {loopback4}/32
-  neighbor LEAVES activate
- exit-address-family
- address-family ipv6 unicast
-  network {loopback6}/128
-  neighbor LEAVES activate
- exit-address-family
-"""
 
 
 def ports(design: Design, use: str) -> list[str]:
@@ -48,11 +19,9 @@ def prepare(design: Design, root: Path) -> None:
     manager = design.manager
     identity.name(root, MANAGER)
     identity.mask(root, "ssh.service", "ssh.socket", "systemd-logind.service")
-    neighbors = "\n".join(f" neighbor {port} interface peer-group LEAVES" for port in ports(design, "uplink"))
-    text = _FRR.format(loopback4=manager.loopback4, loopback6=manager.loopback6, asn=manager.asn, neighbors=neighbors)
+    speaker = frr.Speaker(MANAGER, manager.asn, manager.loopback4, manager.loopback6)
+    frr.write(root, speaker, ports(design, "uplink"))
     daemons = root / "etc/frr/daemons"
-    frr = identity.write(root, "etc/frr/frr.conf", text, 0o640)
-    shutil.chown(frr, daemons.stat().st_uid, daemons.stat().st_gid)
     daemons.write_text('bgpd=yes\nvtysh_enable=yes\nzebra_options="-A 127.0.0.1"\nbgpd_options="-A 127.0.0.1"\n')
     identity.enable(root, "frr.service")
 

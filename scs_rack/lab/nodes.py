@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from scs_rack.errors import StageFailed
-from scs_rack.lab import cgroup, netns, overlay
+from scs_rack.lab import cgroup, host, netns, overlay
 from scs_rack.lab.layout import Lab, Machine
 from scs_rack.model.load import rack_file
 
@@ -134,7 +134,7 @@ def start_locked(lab: Lab, name: str) -> bool:
     with (lab.folder(name) / "console.log").open("ab") as console:
         subprocess.run(
             ["nsenter", f"--net={netns.path(machine.namespace)}", "setsid", "--fork", "sh", "-c", _WRAPPER, "sh",
-             group, sys.executable, lab.name, name, *_nspawn(lab, machine, where)],
+             group, sys.executable, lab.name, name, *_program(lab, machine, where)],
             check=True, stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, cwd="/",
         )  # fmt: skip
     end = time.monotonic() + START_SECONDS
@@ -143,6 +143,12 @@ def start_locked(lab: Lab, name: str) -> bool:
             return True
         time.sleep(0.01)
     raise StageFailed(f"{name} did not start", f"see {lab.folder(name) / 'console.log'}")
+
+
+def _program(lab: Lab, machine: Machine, where: Path) -> list[str]:
+    if machine.boots:
+        return _nspawn(lab, machine, where)
+    return host.command(machine.name, where, cgroup.of(lab.name, machine.name, "machine"))
 
 
 def _nspawn(lab: Lab, machine: Machine, where: Path) -> list[str]:

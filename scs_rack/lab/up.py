@@ -11,7 +11,20 @@ from pathlib import Path
 from scs_rack import ssh
 from scs_rack.design import Design
 from scs_rack.errors import RackLocked, StageFailed, UsageError
-from scs_rack.lab import accel, bmcs, cables, cgroup, identity, manager, netns, nodes, overlay, preflight, switch
+from scs_rack.lab import (
+    accel,
+    bmcs,
+    cables,
+    cgroup,
+    host,
+    identity,
+    manager,
+    netns,
+    nodes,
+    overlay,
+    preflight,
+    switch,
+)
 from scs_rack.lab.layout import MANAGER, Lab, Machine
 from scs_rack.paths import state_dir
 from scs_rack.prepare import prepare
@@ -70,7 +83,7 @@ def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
         lost = _unplugged(lab, design, {end.namespace for pair in plugged for end in pair.ends})
         _machines(lab, design)
         started = [name for name in (MANAGER, *design.switches) if nodes.start(lab, name)]
-        started += [name for name in lost if nodes.start(lab, name)]
+        started += [name for name in (*lost, *_hosts(design)) if nodes.start(lab, name)]
         manager.configure(lab, design)
         for node in design.nodes.values():
             if bmcs.start(lab, design, node, rack_dir, secrets[f"bmc_{node.name}"]):
@@ -160,6 +173,11 @@ def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
     else:
         node = design.nodes[name]
         identity.host_key(root)
+        if name in _hosts(design):
+            host.prepare(root, node, public)
+            ports = tuple(port for port in _ports(design, name) if port != "bmc")
+            lab.record(Machine(name, "server", lab.namespace(name), ports, boots=False))
+            return root
         identity.server(root, name, node.mgmt_nic, node.mgmt, public)
         kind, ports = "server", tuple(port for port in _ports(design, name) if port != "bmc")
         disks = {
@@ -171,6 +189,11 @@ def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
 
 def _ports(design: Design, device: str) -> list[str]:
     return [end.port for cable in design.rack.cables for end in cable if end.device == device]
+
+
+def _hosts(design: Design) -> list[str]:
+    """Servers in service that are plain namespaces."""
+    return [name for name in design.in_service if design.rack.model(name).lab == "namespace"]
 
 
 def _disk(lab: Lab, server: str, disk: str, size_gb: int) -> Path:
@@ -186,7 +209,8 @@ def _disk(lab: Lab, server: str, disk: str, size_gb: int) -> Path:
 def _wait(lab: Lab, design: Design, progress: Progress) -> None:
     """Wait until all that was started can be spoken to."""
     waiting: dict[str, Callable[[], bool]] = {MANAGER: lambda: manager.routing(lab)}
-    waiting |= {name: lambda name=name: nodes.listening(lab, name, 22) for name in design.switches}  # type: ignore[misc]
+    machines = (*design.switches, *_hosts(design))
+    waiting |= {name: lambda name=name: nodes.listening(lab, name, 22) for name in machines}  # type: ignore[misc]
     waiting |= {
         f"BMC of {node.name}": lambda node=node: bmcs.ready(lab, node)  # type: ignore[misc]
         for node in design.nodes.values()

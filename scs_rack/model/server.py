@@ -62,6 +62,9 @@ class ServerModel(Strict):
     """Highest draw of the whole server in watts."""
     bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
     """Protocol that its BMC speaks best."""
+    lab: Literal["machine", "namespace"] = "machine"
+    """How a lab plays it: `machine` boots the node image; `namespace` is a network namespace with FRR, lldpd and SSH,
+    which is enough for trials of the fabric."""
     nics: dict[NicName, Nic]
     """Network ports by the interface's name in the operating system."""
     disks: dict[str, Disk]
