@@ -8,13 +8,14 @@ from scs_rack.bmc.actions import Action, act, boot_once
 from scs_rack.bmc.errors import BmcError
 from scs_rack.bmc.fleet import Fleet, Outcome
 from scs_rack.bmc.targets import targets
-from scs_rack.bmc.types import Bmc, BootDevice, Identity, Macs, Power, Target, TimeLimits
+from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Identity, Macs, Power, Target, TimeLimits
 
 __all__ = [
     "Action",
     "Bmc",
     "BmcError",
     "BootDevice",
+    "BootOverride",
     "Fleet",
     "Identity",
     "Macs",

@@ -77,6 +77,10 @@ class NotSupported(Refused):
     """The BMC does not know the request."""
 
 
+class ProtocolLacks(NotSupported):
+    """The protocol in use has no such function; another one may have it."""
+
+
 class NonsenseAnswer(BmcError):
     """What came back follows no specification."""
 

@@ -2,29 +2,44 @@
 
 import contextlib
 import uuid
-from typing import cast, get_args
 
-from scs_rack.bmc.errors import NonsenseAnswer, Refused
+from scs_rack.bmc.errors import NonsenseAnswer, ProtocolLacks, Refused
 from scs_rack.bmc.ipmi import fru, wire
 from scs_rack.bmc.ipmi.session import IpmiSession
-from scs_rack.bmc.types import BootDevice, Identity, Macs, Power, Target
+from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Identity, Macs, Power, Target
 
 APP, CHASSIS, STORAGE, TRANSPORT = 0x06, 0x00, 0x0A, 0x0C
 THIS_CHANNEL = 0x0E
 _DOWN, _UP, _CYCLE, _RESET, _SOFT = 0, 1, 2, 3, 5
-_BOOT: dict[str, int] = {"none": 0, "pxe": 1, "disk": 2, "cd": 5, "bios": 6}
+_DEVICES: dict[int, BootDevice] = {
+    0: "none",
+    1: "pxe",
+    2: "disk",
+    3: "disk",
+    5: "cd",
+    6: "bios",
+    7: "usb",
+    8: "cd",
+    9: "usb",
+    11: "disk",
+    15: "usb",
+}
+"""Boot device selectors (table 28-14), remote ones included."""
+_BOOT: dict[str, int] = {"none": 0, "pxe": 1, "disk": 2, "cd": 5, "bios": 6, "usb": 15}
 _FRU_PART = 32
 _FRU_LIMIT = 4096
 """Bytes of a FRU that are read at most."""
 
 
-class IpmiBmc:
+class IpmiBmc(Bmc):
     """A BMC that speaks IPMI 2.0.
 
     Args:
         target: whom it belongs to.
         session: a session that is open.
     """
+
+    protocol = "ipmi"
 
     def __init__(self, target: Target, session: IpmiSession) -> None:
         self.target = target
@@ -77,23 +92,24 @@ class IpmiBmc:
             return Macs(bmc=(), nics=None)
         return Macs(bmc=(data[1:7].hex(":"),), nics=None)
 
-    async def boot_device(self) -> BootDevice:
+    async def boot_override(self) -> BootOverride:
         """Get System Boot Options, parameter 5 (28.13)."""
         await self._administrator()
         data = await self._read(CHASSIS, 0x09, bytes([5, 0, 0]), 4)
-        number = data[3] >> 2 & 0x0F if data[2] & 0x80 else 0
-        names = {value: name for name, value in _BOOT.items()}
-        if number not in names:
-            raise NonsenseAnswer(f"BMC of {self.target.name}: unknown boot device {number}")
-        name = names[number]
-        assert name in get_args(BootDevice)
-        return cast(BootDevice, name)
+        if not data[2] & 0x80:
+            return BootOverride()
+        number = data[3] >> 2 & 0x0F
+        if number not in _DEVICES:
+            raise NonsenseAnswer(f"{self.target.where}: unknown boot device {number}")
+        return BootOverride(_DEVICES[number], bool(data[2] & 0x40), "uefi" if data[2] & 0x20 else "legacy")
 
-    async def boot_once(self, device: BootDevice) -> None:
-        """Set System Boot Options, parameter 5 (28.12): valid, once, by UEFI."""
+    async def set_boot(self, wanted: BootOverride) -> None:
+        """Set System Boot Options, parameter 5 (28.12)."""
+        if wanted.device not in _BOOT:
+            raise ProtocolLacks(f"{self.target.where}: IPMI can't boot from {wanted.device}", "Redfish can")
         await self._administrator()
-        flags = 0xA0 if device != "none" else 0x00
-        await self._session.command(CHASSIS, 0x08, bytes([5, flags, _BOOT[device] << 2, 0, 0, 0]))
+        flags = 0x80 | 0x40 * wanted.persistent | 0x20 * (wanted.mode != "legacy") if wanted.device != "none" else 0
+        await self._session.command(CHASSIS, 0x08, bytes([5, flags, _BOOT[wanted.device] << 2, 0, 0, 0]))
 
     async def _control(self, number: int, *, once: bool) -> None:
         """Chassis Control (28.3)."""

@@ -19,6 +19,7 @@ from scs_rack.bmc.errors import (
     Refused,
     WrongPassword,
 )
+from scs_rack.bmc.facts import BootMode
 from scs_rack.bmc.redfish.resources import (
     ActionInfo,
     Collection,
@@ -29,7 +30,7 @@ from scs_rack.bmc.redfish.resources import (
     System,
 )
 from scs_rack.bmc.redfish.transport import Reply, Service
-from scs_rack.bmc.types import BootDevice, Identity, Macs, Power
+from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Identity, Macs, Power
 
 R = TypeVar("R", bound=Resource)
 
@@ -40,7 +41,10 @@ _TRIES = (2.0, 5.0)
 _MEMBERS = 64
 """Members of a collection that are read at most."""
 _POWER = {"On": Power.ON, "PoweringOff": Power.ON, "Off": Power.OFF, "PoweringOn": Power.OFF, "Paused": Power.ON}
-_BOOT: dict[str, str] = {"none": "None", "pxe": "Pxe", "disk": "Hdd", "cd": "Cd", "bios": "BiosSetup"}
+_BOOT: dict[str, str] = {"none": "None", "pxe": "Pxe", "disk": "Hdd", "cd": "Cd", "bios": "BiosSetup", "usb": "Usb"}
+_BOOT["http"] = "UefiHttp"
+_MODE = {"uefi": "UEFI", "legacy": "Legacy"}
+_OFTEN = {False: "Once", True: "Continuous"}
 
 
 @contextlib.asynccontextmanager
@@ -80,8 +84,10 @@ def _basic(service: Service) -> str:
     return f"Basic {base64.b64encode(pair).decode()}"
 
 
-class RedfishBmc:
+class RedfishBmc(Bmc):
     """A BMC that speaks Redfish, logged in."""
+
+    protocol = "redfish"
 
     def __init__(self, service: Service) -> None:
         self.target = service.target
@@ -137,26 +143,28 @@ class RedfishBmc:
         known = {name: mac for name, mac in nics.items() if mac}
         return Macs(bmc=tuple(mac for mac in own if mac), nics=known if system.interfaces.path else None)
 
-    async def boot_device(self) -> BootDevice:
+    async def boot_override(self) -> BootOverride:
         """Boot.BootSourceOverrideTarget while it is enabled."""
         system, _ = await self._system()
         if system.boot.enabled in ("", "Disabled"):
-            return "none"
+            return BootOverride()
         names = {value: name for name, value in _BOOT.items()}
         if system.boot.target not in names:
             raise NonsenseAnswer(f"{self._service.where}: unknown boot target {system.boot.target[:40]!r}")
-        return cast(BootDevice, names[system.boot.target])
+        mode = {"UEFI": "uefi", "Legacy": "legacy"}.get(system.boot.mode or "")
+        device = cast(BootDevice, names[system.boot.target])
+        return BootOverride(device, system.boot.enabled == "Continuous", cast("BootMode | None", mode))
 
-    async def boot_once(self, device: BootDevice) -> None:
+    async def set_boot(self, wanted: BootOverride) -> None:
         """Patch the boot override, with If-Match where the system has an ETag, and once more if that was outdated."""
         for last in (False, True):
             system, reply = await self._system()
             boot: dict[str, str] = {
-                "BootSourceOverrideEnabled": "Disabled" if device == "none" else "Once",
-                "BootSourceOverrideTarget": _BOOT[device],
+                "BootSourceOverrideEnabled": "Disabled" if wanted.device == "none" else _OFTEN[wanted.persistent],
+                "BootSourceOverrideTarget": _BOOT[wanted.device],
             }
-            if system.boot.mode is not None and device != "none":  # HPE has no such property and refuses it
-                boot["BootSourceOverrideMode"] = "UEFI"
+            if system.boot.mode is not None and wanted.mode and wanted.device != "none":
+                boot["BootSourceOverrideMode"] = _MODE[wanted.mode]
             etag = reply.headers.get("etag")
             try:
                 await self._change("PATCH", system.path, {"Boot": boot}, {"If-Match": etag} if etag else None)
