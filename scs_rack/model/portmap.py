@@ -1,18 +1,14 @@
-"""Port maps: what ports a switch model has, as data in `switch_models/<model>.yml`.
+"""Port maps: what ports a switch model has, how they can be split, and how SONiC names all that.
 
-A port map names groups of equal cages. Each item of a group's `lanes` is one port: the SerDes lanes of the switch
-chip behind its cage, in the order of the cages (`77-80` means four lanes). The first port of a group is
-Ethernet<first>; each next one follows by the number of lanes of the one before, as SONiC counts.
+The data stand in `switch_models/<model>.yml`; `scs_rack.model.portmap_file` reads them.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from typing import Literal
 
 from scs_rack.errors import UsageError
 from scs_rack.model.base import parse_speed
@@ -21,8 +17,13 @@ FOLDER = Path(__file__).parent / "switch_models"
 
 Fec = Literal["rs", "fc", "none"]
 
-_RS_SPEEDS = frozenset({25_000, 100_000, 200_000, 400_000})
-_MODE = re.compile(r"(?P<count>\d+)x(?P<speed>\d+[GM])(\[(?P<others>\d+[GM](,\d+[GM])*)\])?", re.IGNORECASE)
+_RS_SPEEDS = frozenset({25_000, 100_000, 200_000, 400_000, 800_000})
+_PAM4_LANE = 50_000
+"""From this speed of one lane in Mb/s on, signals are PAM4 and need RS (IEEE 802.3 clauses 119 and 134)."""
+_MODE = re.compile(
+    r"(?P<count>[1-9]\d?)x(?P<speed>\d+[GM])(\[(?P<others>\d+[GM](,\d+[GM])*)\])?(\((?P<lanes>[1-9]\d?)\))?",
+    re.IGNORECASE,
+)
 
 
 class UnknownSwitchModel(UsageError):
@@ -33,9 +34,14 @@ class BadBreakout(UsageError):
     """A port can't be broken out as asked."""
 
 
-def default_fec(speed: int) -> Fec:
-    """Forward error correction for a speed in Mb/s: RS (IEEE 802.3 clauses 91 and 108) where optics need it."""
-    return "rs" if speed in _RS_SPEEDS else "none"
+def default_fec(speed: int, lanes: int | None = None) -> Fec:
+    """Forward error correction that optics need: RS (IEEE 802.3 clauses 91, 108, 119, 134) or none.
+
+    Args:
+        speed: in Mb/s.
+        lanes: of the port; tells 50G over one lane from 50G over two.
+    """
+    return "rs" if speed in _RS_SPEEDS or (lanes and speed // lanes >= _PAM4_LANE) else "none"
 
 
 def speed_name(speed: int) -> str:
@@ -45,16 +51,31 @@ def speed_name(speed: int) -> str:
 
 @dataclass(frozen=True)
 class Breakout:
-    """A way to split a port."""
+    """A way to use a port: as so many ports of a speed."""
 
     count: int
     speeds: tuple[int, ...]
     """Speeds of each child in Mb/s, the usual one first."""
+    lanes: int | None = None
+    """Lanes that the children take in all; None means all that the port has."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """How a rack file may write it, e.g. 4x25G and 4x10G."""
         return tuple(f"{self.count}x{speed_name(speed)}" for speed in self.speeds)
+
+    @property
+    def text(self) -> str:
+        """As SONiC's platform.json and BREAKOUT_CFG spell it, e.g. 4x25G[10G]."""
+        usual, *others = (speed_name(speed) for speed in self.speeds)
+        alternatives = f"[{','.join(others)}]" if others else ""
+        return f"{self.count}x{usual}{alternatives}" + (f"({self.lanes})" if self.lanes else "")
+
+    def covers(self, wanted: "Breakout") -> bool:
+        """True if what a rack file asks for is this, or one of its speeds."""
+        return (
+            self.count == wanted.count and set(wanted.speeds) <= set(self.speeds) and wanted.lanes in (None, self.lanes)
+        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,7 @@ class Port:
     """SerDes lanes of the switch chip."""
     alias: str
     index: int
-    """Number of the cage on the front panel; the children of a broken-out port share it."""
+    """Number by which the platform knows the cage (on few models counted from 0); children of a port share it."""
     speed: int
     """Usual speed in Mb/s."""
     speeds: tuple[int, ...]
@@ -78,16 +99,43 @@ class Port:
     """0 for a whole port, else 1, 2, … in the order of the children."""
     parent: str = ""
     """Name of the port that this one was split from."""
+    child_alias: str = "{alias}/{number}"
+    """Alias of a child: of the port's alias, the child's number from 1, or its letter from a."""
 
     @property
     def fec(self) -> Fec:
         """Forward error correction at the usual speed."""
-        return default_fec(self.speed)
+        return self.fec_at(self.speed)
+
+    def fec_at(self, speed: int) -> Fec:
+        """Forward error correction at a speed in Mb/s."""
+        return default_fec(speed, len(self.lanes))
 
     @property
     def modes(self) -> tuple[str, ...]:
         """Breakouts that a rack file may state for this port."""
         return tuple(name for breakout in self.breakouts for name in breakout.names)
+
+    @property
+    def whole(self) -> Breakout:
+        """The mode of a port that is not broken out."""
+        return Breakout(1, self.speeds)
+
+    def breakout(self, mode: str) -> Breakout:
+        """The breakout of this model that a rack file means by e.g. `4x10G`.
+
+        Raises:
+            BadBreakout: the mode makes no sense or the port can't do it.
+        """
+        wanted = parse_breakout(mode)
+        for breakout in self.breakouts:
+            if breakout.covers(wanted):
+                return breakout
+        can = ", ".join(self.modes)
+        raise BadBreakout(
+            f"{self.name} can't be broken out as {mode}",
+            f"it can do {can}" if can else "it can't be split",
+        )
 
     def split(self, mode: str) -> tuple["Port", ...]:
         """Children of this port when it is broken out, e.g. by `4x25G`.
@@ -95,30 +143,29 @@ class Port:
         Raises:
             BadBreakout: the mode makes no sense or the port can't do it.
         """
-        wanted = parse_breakout(mode)
-        for breakout in self.breakouts:
-            if breakout.count == wanted.count and set(wanted.speeds) <= set(breakout.speeds):
-                width = len(self.lanes) // wanted.count
-                base = int(self.name.removeprefix("Ethernet"))
-                return tuple(
-                    Port(
-                        name=f"Ethernet{base + child * width}",
-                        lanes=self.lanes[child * width : (child + 1) * width],
-                        alias=f"{self.alias}/{child + 1}",
-                        index=self.index,
-                        speed=wanted.speeds[0],
-                        speeds=breakout.speeds,
-                        autoneg=self.autoneg,
-                        subport=child + 1,
-                        parent=self.name,
-                    )
-                    for child in range(wanted.count)
-                )
-        can = ", ".join(self.modes)
-        raise BadBreakout(
-            f"{self.name} can't be broken out as {mode}",
-            f"it can do {can}" if can else "it can't be split",
+        breakout = self.breakout(mode)
+        speed = parse_breakout(mode).speeds[0]
+        width = (breakout.lanes or len(self.lanes)) // breakout.count
+        base = int(self.name.removeprefix("Ethernet"))
+        return tuple(
+            Port(
+                name=f"Ethernet{base + child * width}",
+                lanes=self.lanes[child * width : (child + 1) * width],
+                alias=self._alias_of(child, breakout),
+                index=self.index,
+                speed=speed,
+                speeds=breakout.speeds,
+                autoneg=self.autoneg,
+                subport=child + 1 if breakout.count > 1 else 0,
+                parent=self.name,
+            )
+            for child in range(breakout.count)
         )
+
+    def _alias_of(self, child: int, breakout: Breakout) -> str:
+        if breakout.count == 1:
+            return self.alias
+        return self.child_alias.format(alias=self.alias, number=child + 1, letter="abcdefghijklmnop"[child])
 
 
 @dataclass(frozen=True)
@@ -140,6 +187,8 @@ class PortMap:
     """Ports as delivered, by name; none broken out."""
     summary: str = ""
     """What it is, in a few words."""
+    platform_json: bool = False
+    """True if SONiC has platform.json and hwsku.json for it: only there BREAKOUT_CFG means something."""
 
     def with_breakouts(self, breakouts: Mapping[str, str]) -> dict[str, Port]:
         """Ports by name, in the order of the front panel, after breaking some of them out.
@@ -156,9 +205,22 @@ class PortMap:
             found.update((child.name, child) for child in children)
         return found
 
+    def breakout_cfg(self, breakouts: Mapping[str, str]) -> dict[str, str]:
+        """Mode of each port as BREAKOUT_CFG spells it; empty where the platform knows no modes.
+
+        Raises:
+            BadBreakout: a port can't do that.
+        """
+        if not self.platform_json:
+            return {}
+        return {
+            name: port.breakout(breakouts[name]).text if name in breakouts else port.whole.text
+            for name, port in self.ports.items()
+        }
+
 
 def parse_breakout(text: str) -> Breakout:
-    """Read a breakout such as `4x25G` or `4x25G[10G]`.
+    """Read a breakout such as `4x25G`, `4x25G[10G]`, or `1x100G(4)`, which uses four lanes of the port only.
 
     Raises:
         BadBreakout: it is not written like that.
@@ -167,34 +229,12 @@ def parse_breakout(text: str) -> Breakout:
     if not found:
         raise BadBreakout(f"{text} is not a breakout", "write COUNTxSPEED, e.g. 4x25G")
     others = found["others"].split(",") if found["others"] else []
-    return Breakout(int(found["count"]), tuple(parse_speed(part) for part in (found["speed"], *others)))
-
-
-def _lanes(text: str) -> tuple[int, ...]:
-    first, _, last = text.partition("-")
-    return tuple(range(int(first), int(last or first) + 1))
-
-
-def _group(group: Mapping[str, Any]) -> list[Port]:
-    number, cage = int(group["first"]), int(group["cage"])
-    speed = parse_speed(group["speed"])
-    common = Port(
-        name="",
-        lanes=(),
-        alias="",
-        index=0,
-        speed=speed,
-        speeds=tuple(parse_speed(value) for value in group.get("speeds", [speed])),
-        breakouts=tuple(parse_breakout(mode) for mode in group.get("breakouts", [])),
-        autoneg="on" if group.get("autoneg") else "off",
-    )
-    ports = []
-    for item in str(group["lanes"]).split():
-        lanes = _lanes(item)
-        alias = str(group["alias"]).format(cage=cage)
-        ports.append(replace(common, name=f"Ethernet{number}", lanes=lanes, alias=alias, index=cage))
-        number, cage = number + len(lanes), cage + 1
-    return ports
+    lanes = int(found["lanes"]) if found["lanes"] else None
+    try:
+        speeds = tuple(parse_speed(part) for part in (found["speed"], *others))
+    except ValueError as error:
+        raise BadBreakout(f"{text} is not a breakout", str(error)) from error
+    return Breakout(int(found["count"]), speeds, lanes)
 
 
 @cache
@@ -209,18 +249,10 @@ def load_portmap(model: str) -> PortMap:
 
     Raises:
         UnknownSwitchModel: scs-rack does not know the model.
+        BadPortMap: its file is wrong.
     """
+    from scs_rack.model.portmap_file import read_portmap
+
     if model not in portmap_names():
         raise UnknownSwitchModel(f"no switch model {model}", f"there are {', '.join(portmap_names())}")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    data = yaml.load((FOLDER / f"{model}.yml").read_text(encoding="utf-8"), loader)  # noqa: S506 (a safe loader)
-    return PortMap(
-        model=model,
-        sku=data["sku"],
-        platform=data["platform"],
-        vendor=data["vendor"],
-        units=data["units"],
-        power_w=data["power_w"],
-        summary=data["summary"],
-        ports={port.name: port for group in data["ports"] for port in _group(group)},
-    )
+    return read_portmap(FOLDER / f"{model}.yml")
