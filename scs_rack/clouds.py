@@ -1,7 +1,5 @@
 """The clouds.yaml of a rack (openstacksdk's format): its admin, and the test user who is a member only."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import yaml
 
 from scs_rack import pki
 from scs_rack.design import Design
+from scs_rack.files import write_file
 
 TEST_NAME = "scs-test"
 """Name of the test's domain, project and user."""
@@ -38,10 +37,7 @@ def ensure(state_dir: Path, design: Design, secrets: Mapping[str, str]) -> None:
     path = clouds_file(state_dir)
     if path.is_file() and path.read_text(encoding="utf-8") == text and path.stat().st_mode & 0o077 == 0:
         return
-    handle, unfinished = tempfile.mkstemp(dir=state_dir, prefix=".clouds-")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(unfinished).replace(path)
+    write_file(path, text)
 
 
 def _domains(name: str) -> dict[str, str]:

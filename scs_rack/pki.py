@@ -4,8 +4,6 @@ Files in `<state_dir>/ca`: `ca.crt`, `ca.key`, and `<name>.crt`, `<name>.key` fo
 """
 
 import datetime as dt
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -19,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
+from scs_rack.files import write_file
 
 CA_DAYS = 3650
 CERTIFICATE_DAYS = 397
@@ -85,8 +84,8 @@ def issue(state_dir: Path, name: str, dns: Sequence[str], ips: Sequence[Address 
             )
             .sign(authority_key, hashes.SHA256())
         )
-        _write(key_file, _pem(key), 0o600)
-        _write(cert_file, cert.public_bytes(serialization.Encoding.PEM), 0o644)
+        write_file(key_file, _pem(key), 0o600)
+        write_file(cert_file, cert.public_bytes(serialization.Encoding.PEM), 0o644)
     return cert_file.read_text(encoding="ascii"), key_file.read_text(encoding="ascii")
 
 
@@ -110,8 +109,8 @@ def _authority(state_dir: Path, rack: str) -> tuple[x509.Certificate, ec.Ellipti
         .add_extension(_usage(ca=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(key_file, _pem(key), 0o600)
-    _write(cert_file, cert.public_bytes(serialization.Encoding.PEM), 0o644)
+    write_file(key_file, _pem(key), 0o600)
+    write_file(cert_file, cert.public_bytes(serialization.Encoding.PEM), 0o644)
     return cert, key
 
 
@@ -162,11 +161,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, mode)
-        file.write(data)
-    Path(temporary).replace(path)

@@ -1,13 +1,13 @@
 """The rack's SSH identity: one key and one file of known hosts in its state folder."""
 
-import os
 import shlex
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from scs_rack.files import write_file
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def ensure(state_dir: Path) -> Files:
             serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
         )
         public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-        _write(found.public, public + f" scs-rack@{state_dir.name}\n".encode(), 0o644)
-        _write(found.key, private, 0o600)
+        write_file(found.public, public + f" scs-rack@{state_dir.name}\n".encode(), 0o644)
+        write_file(found.key, private, 0o600)
     return found
 
 
@@ -57,11 +57,3 @@ def options(state_dir: Path) -> dict[str, str]:
 def common_args(state_dir: Path) -> str:
     """The same options as one string for Ansible's `ansible_ssh_common_args`."""
     return " ".join(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options(state_dir).items())
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(handle, mode)
-        file.write(data)
-    Path(temporary).replace(path)

@@ -8,7 +8,6 @@ import fcntl
 import os
 import secrets
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import yaml
 
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
+from scs_rack.files import write_file
 
 FILE = "secrets.yml"
 PASSWORD_FILE = ".vault-password"  # noqa: S105 (the name of a file)
@@ -194,15 +194,6 @@ def _locked(rack_dir: Path) -> Iterator[None]:
 def _write(path: Path, data: bytes) -> None:
     """Write a private file atomically."""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+        write_file(path, data)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

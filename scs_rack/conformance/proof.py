@@ -7,6 +7,7 @@ from typing import Any
 
 from scs_rack.conformance.scs_suite import Verdict
 from scs_rack.conformance.smoke import SmokeReport, Step
+from scs_rack.files import write_file
 from scs_rack.results import Finding
 
 
@@ -24,9 +25,7 @@ class Proof:
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        write_file(path, json.dumps(asdict(self), indent=1) + "\n", 0o644)
 
 
 def read_proof(path: Path) -> Proof | None:

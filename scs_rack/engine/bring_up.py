@@ -38,6 +38,19 @@ class Order:
     options: dict[str, Any] = field(default_factory=dict)
     stop: Stop = field(default_factory=Stop)
 
+    def context(self, run_dir: Path, secrets: dict[str, str]) -> Context:
+        """What the stages of this order are given in a run."""
+        return Context(
+            self.design,
+            self.rack_dir,
+            self.state_dir,
+            run_dir,
+            secrets,
+            limit=self.limit,
+            options=self.options,
+            stop=self.stop,
+        )
+
 
 Watch = Callable[[Path], Listener]
 """Makes the listener that shows progress, given the run folder."""
@@ -115,26 +128,18 @@ def _folder(
     os.environ[MARK] = str(run_dir)  # all children inherit it
     journal = Journal(run_dir, redactor)
     names = [stage.name for stage in order.stages]
-    journal.write("run-started", purpose=purpose, command=command_line(), stages=names, pid=os.getpid())
+    limit = sorted(order.limit) if order.limit is not None else None
+    journal.write("run-started", purpose=purpose, command=command_line(), stages=names, limit=limit, pid=os.getpid())
     content = {
         "rack": order.design.rack.name,
         "purpose": purpose,
         "command": command_line(),
         "layers": [[stage.name for stage in layer] for layer in partial_layers(order.stages)],
-        "limit": sorted(order.limit) if order.limit is not None else None,
+        "limit": limit,
         "fingerprint": mark,
     }
     _write(run_dir / "plan.json", redactor.text(json.dumps(content, indent=1)))
-    ctx = Context(
-        order.design,
-        order.rack_dir,
-        order.state_dir,
-        run_dir,
-        secrets,
-        limit=order.limit,
-        options=order.options,
-        stop=order.stop,
-    )
+    ctx = order.context(run_dir, secrets)
     try:
         yield ctx, journal
     except BaseException:

@@ -60,16 +60,7 @@ def foresee(order: Order, said: Callable[[str], None] = lambda _stage: None) -> 
     secrets, changes = foresee_preparation(order.rack_dir, order.state_dir, order.design)
     run_dir = runs.create(order.state_dir)
     os.environ[MARK], os.environ[vault.PLANNING] = str(run_dir), "1"
-    ctx = Context(
-        order.design,
-        order.rack_dir,
-        order.state_dir,
-        run_dir,
-        secrets,
-        limit=order.limit,
-        options=order.options,
-        stop=order.stop,
-    )
+    ctx = order.context(run_dir, secrets)
     found: list[tuple[Foreseen, ...]] = [(Foreseen("prepare", tuple(changes)),)]
     try:
         for layer in partial_layers(order.stages):

@@ -68,6 +68,8 @@ class RunRecord:
     state: Literal["running", "passed", "failed", "interrupted", "died"] = "running"
     """`running` is only what was last written: a journal can't know that its writer was killed."""
     command: str = ""
+    limit: list[str] | None = None
+    """Devices that the run was limited to; None when it was for all."""
     stages: dict[str, StageRecord] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -170,6 +172,7 @@ def _apply(run: RunRecord, entry: Entry) -> None:
     body = entry.body
     if entry.kind == "run-started":
         run.started, run.purpose, run.command = entry.time, body["purpose"], body.get("command", "")
+        run.limit = body.get("limit")
         run.stages = {name: StageRecord(name) for name in body["stages"]}
     elif entry.kind == "run-ended":
         run.ended, run.state = entry.time, body["state"]

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from scs_rack.errors import UsageError
+from scs_rack.provision.tools import GUEST_TOOLS, PATH, install_command, missing_tools
 
 FILES = Path(__file__).parent / "guest"
 PACKAGES = (
@@ -28,16 +29,6 @@ PACKAGES = (
     "sudo",
 )
 MODULES = ("virtio_pci", "virtio_blk", "virtio_scsi", "sd_mod", "ext4", "virtio_net", "virtio_rng", "virtio_balloon")
-TOOLS = {
-    "mmdebstrap": "mmdebstrap",
-    "mke2fs": "e2fsprogs",
-    "mkfs.vfat": "dosfstools",
-    "mcopy": "mtools",
-    "syslinux": "syslinux",
-    "sfdisk": "fdisk",
-    "cpio": "cpio",
-}
-"""Programs that the build needs, and the Debian package of each."""
 KERNEL_COMMAND_LINE = "console=tty0 console=ttyS0,115200 quiet loglevel=4 mitigations=off nokaslr"
 USER = {
     "passwd": "debian:x:1000:1000::/home/debian:/bin/bash",
@@ -55,14 +46,9 @@ _HOOK = (
 )
 
 
-def missing_tools() -> dict[str, str]:
-    """Programs that the build needs and that this machine lacks, with the package of each."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return {tool: package for tool, package in TOOLS.items() if not shutil.which(tool, path=path)}
-
-
 def _run(*argv: str | Path, cwd: Path | None = None, data: bytes | None = None) -> bytes:
-    done = subprocess.run([str(word) for word in argv], cwd=cwd, input=data, capture_output=True, check=False)
+    env = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:{PATH}"}
+    done = subprocess.run([str(word) for word in argv], cwd=cwd, env=env, input=data, capture_output=True, check=False)
     if done.returncode:
         raise UsageError(
             f"{argv[0]} failed while building the guest image", done.stderr.decode(errors="replace")[-800:]
@@ -215,11 +201,8 @@ def build_guest(target: Path, sources: list[str]) -> None:
     Raises:
         UsageError: a tool is missing or failed; the message holds the end of its output.
     """
-    missing = missing_tools()
-    if missing:
-        raise UsageError(
-            f"the guest image needs {', '.join(missing)}", f"apt-get install {' '.join(sorted(set(missing.values())))}"
-        )
+    if missing := missing_tools(GUEST_TOOLS):
+        raise UsageError(f"the guest image needs {', '.join(missing)}", install_command(missing, GUEST_TOOLS))
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="guest-") as folder:
         work = Path(folder)
         root = work / "root"

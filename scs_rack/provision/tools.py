@@ -11,7 +11,20 @@ BUILD_TOOLS: Mapping[str, str] = {
     "apt-config": "apt",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
-"""What `scs-rack image build` calls or reads, and the package of each."""
+"""What building the node image calls or reads, and the package of each."""
+
+GUEST_TOOLS: Mapping[str, str] = {
+    "mmdebstrap": "mmdebstrap",
+    "depmod": "kmod",
+    "mke2fs": "e2fsprogs",
+    "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
+    "syslinux": "syslinux",
+    "/usr/lib/syslinux/mbr/mbr.bin": "syslinux-common",
+    "sfdisk": "fdisk",
+    "cpio": "cpio",
+}
+"""What building the guest image calls or reads, and the package of each."""
 
 LAB_TOOLS: Mapping[str, str] = {
     "systemd-nspawn": "systemd-container",
@@ -26,13 +39,16 @@ LAB_TOOLS: Mapping[str, str] = {
 """What `scs-rack lab up` calls, and the package of each."""
 
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs of the host are; an ordinary user's PATH lacks some of it."""
+
+
 def missing_tools(tools: Mapping[str, str]) -> list[str]:
     """Names of programs and files that the host lacks."""
-    path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return [
         name
         for name in tools
-        if not (Path(name).exists() if name.startswith("/") else shutil.which(name) or shutil.which(name, path=path))
+        if not (Path(name).exists() if name.startswith("/") else shutil.which(name) or shutil.which(name, path=PATH))
     ]
 
 

@@ -1,7 +1,6 @@
 """All that is derived from a rack, as files: made in memory, then put into a folder without harm to others."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from scs_rack.design.inventory import inventory
 from scs_rack.design.tables import addresses_csv, cables_csv
 from scs_rack.design.types import Design
 from scs_rack.errors import UsageError
+from scs_rack.files import write_file
 from scs_rack.report.elevation import elevation
 
 INVENTORY = "inventory.json"
@@ -73,12 +73,7 @@ def _replace(path: Path, content: str) -> bool:
     if path.is_file() and path.read_bytes() == data:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_file(path, data, 0o644)
     return True
 
 

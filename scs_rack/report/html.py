@@ -44,6 +44,7 @@ def write_report(run: RunRecord, design: Design, path: Path) -> Path:
     spent, proof = cost(run.folder), _proof(run)
     page = environment.get_template("report.html.j2").render(
         run=run,
+        passed=passed_words(run),
         design=design,
         version=__version__,
         bars=_bars(run),
@@ -58,6 +59,15 @@ def write_report(run: RunRecord, design: Design, path: Path) -> Path:
     )
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def passed_words(run: RunRecord) -> str:
+    """What a run that passed may say of the rack: all gates only if it went from the first stage to the last."""
+    if run.limit is not None:
+        return f"gates passed on {', '.join(run.limit)} only"
+    if {"bmc", "conformance"} <= run.stages.keys():
+        return "all gates passed"
+    return f"gates passed: {', '.join(run.stages)} only"
 
 
 def _findings(stage: StageRecord) -> list[Finding]:

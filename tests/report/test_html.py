@@ -11,7 +11,7 @@ from scs_rack.design import make_design
 from scs_rack.engine import runs
 from scs_rack.engine.journal import Journal, result_body
 from scs_rack.model.load import load_rack
-from scs_rack.report.html import verdict_words, write_report
+from scs_rack.report.html import passed_words, verdict_words, write_report
 from scs_rack.report.summary import as_data, faults
 from scs_rack.report.tally import cost
 from scs_rack.results import Finding, Result
@@ -56,6 +56,19 @@ def page(run, tmp_path):
 def test_the_page_holds_stages_failures_findings_and_costs(page):
     for words in ("all gates passed", "frr : Write", "needs ceph", "bgp-down", "2 / 6", "scs-rack up"):
         assert (words in page) == (words != "all gates passed"), words
+
+
+@pytest.mark.parametrize(
+    ("stages", "limit", "words"),
+    [
+        (["bmc", "base", "conformance"], None, "all gates passed"),
+        (["bmc", "base"], None, "gates passed: bmc, base only"),
+        (["bmc", "base", "conformance"], ["node1"], "gates passed on node1 only"),
+    ],
+)
+def test_only_the_whole_way_is_called_all(stages, limit, words, tmp_path):
+    run = runs.RunRecord(tmp_path, stages={name: runs.StageRecord(name) for name in stages}, limit=limit)
+    assert passed_words(run) == words
 
 
 def test_what_devices_say_is_escaped(page):
