@@ -11,6 +11,7 @@ from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, NonsenseAnswer, NotS
 from scs_rack.bmc.ipmi import rakp, wire
 from scs_rack.bmc.ipmi.link import Link
 from scs_rack.bmc.ipmi.login import Login, login
+from scs_rack.bmc.ipmi.sockets import Sockets
 from scs_rack.bmc.ipmi.suites import decrypt, encrypt, same
 from scs_rack.bmc.types import Target, TimeLimits
 
@@ -46,13 +47,20 @@ class IpmiSession:
         target: whom to call.
         limits: time limits.
         suites: cipher suites to try, best first.
+        sockets: those that a fleet shares; one of its own when None.
     """
 
-    def __init__(self, target: Target, limits: TimeLimits, suites: tuple[int, ...] = (17, 3)) -> None:
+    def __init__(
+        self,
+        target: Target,
+        limits: TimeLimits,
+        suites: tuple[int, ...] = (17, 3),
+        sockets: Sockets | None = None,
+    ) -> None:
         self._target = target
         self._limits = limits
         self._suites = suites
-        self._link = Link(target)
+        self._link = Link(target, sockets)
         self._login: Login | None = None
         self._sequence_out = 0
         self._highest_in = 0
