@@ -19,6 +19,7 @@ from scs_rack.errors import Interrupted, StageFailed
 FLAVOR = "SCS-1L-1"
 IMAGE = "scs-rack guest"
 CIDR = "192.168.254.0/24"
+GUESTS = 2
 BOOT_TIMEOUT = 300.0
 """Seconds until a guest is ACTIVE, and again until it has said that it is ready."""
 
@@ -146,27 +147,32 @@ class Smoke:
         flavor = compute.find_flavor(FLAVOR, ignore_missing=False)
         apart = compute.create_server_group(name=PREFIX, policy="anti-affinity")
         script = f"#!/bin/sh\necho {self.token}\n"
-        for index in range(2):
-            server = compute.create_server(
-                name=f"{PREFIX}-{index}",
-                flavor_id=flavor.id,
-                networks=[{"uuid": self.network.id}],
-                security_groups=[{"name": self.group.name}],
-                key_name=PREFIX,
-                scheduler_hints={"group": apart.id},
-                user_data=_base64(script),
-                block_device_mapping_v2=[
-                    {
-                        "boot_index": 0,
-                        "uuid": image.id,
-                        "source_type": "image",
-                        "destination_type": "volume",
-                        "volume_size": max(1, image.min_disk),
-                        "delete_on_termination": True,
-                    }
-                ],
-            )
-            self.servers.append(server)
+        # one request for both: two of them at the same time may choose the same host, be refused there, and do so again
+        compute.create_server(
+            name=PREFIX,
+            min_count=GUESTS,
+            max_count=GUESTS,
+            flavor_id=flavor.id,
+            networks=[{"uuid": self.network.id}],
+            security_groups=[{"name": self.group.name}],
+            key_name=PREFIX,
+            scheduler_hints={"group": apart.id},
+            user_data=_base64(script),
+            block_device_mapping_v2=[
+                {
+                    "boot_index": 0,
+                    "uuid": image.id,
+                    "source_type": "image",
+                    "destination_type": "volume",
+                    "volume_size": max(1, image.min_disk),
+                    "delete_on_termination": True,
+                }
+            ],
+        )
+        mine = [server for server in compute.servers() if server.name.startswith(PREFIX)]
+        self.servers = sorted(mine, key=lambda server: str(server.name))
+        if len(self.servers) != GUESTS:
+            raise StageFailed(f"{GUESTS} guests were asked for, and there are {len(self.servers)}")
         self.servers = [
             self._wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
             for server in self.servers
