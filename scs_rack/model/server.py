@@ -60,6 +60,10 @@ class ServerModel(Strict):
     """Memory in GiB."""
     power_w: Watt
     """Highest draw of the whole server in watts."""
+    inrush_w: Watt | None = None
+    """Highest draw in the seconds after it is switched on; `power_w` when not stated."""
+    settle_s: float = Field(default=5.0, ge=0, le=600)
+    """Seconds from switched on until its inrush is over; the next servers of a feed may have to wait for it."""
     bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
     """Protocol that its BMC speaks best."""
     lab: Literal["machine", "namespace"] = "machine"

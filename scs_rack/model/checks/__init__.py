@@ -56,6 +56,8 @@ CHECKS: tuple[Check, ...] = (
     power.feed_capacity,
     power.feed_loss,
     power.rack_budget,
+    power.inrush_limit,
+    power.inrush,
 )
 """All checks, in the order of a reader's questions."""
 

@@ -56,3 +56,37 @@ def rack_budget(draft: Draft) -> Iterator[Problem]:
     if draft.power and draft.power.budget_w and total > draft.power.budget_w:
         hint = f"all devices together draw up to {total} W"
         yield Problem(("power", "budget_w"), "the rack's power budget is exceeded", hint)
+
+
+def inrush_limit(draft: Draft) -> Iterator[Problem]:
+    """What a feed delivers for ever it also delivers for seconds."""
+    for name, feed in draft.power.feeds.items() if draft.power else ():
+        if feed.inrush_w is not None and feed.inrush_w < feed.capacity_w:
+            hint = f"capacity_w is {feed.capacity_w}; leave inrush_w out where nothing more is allowed"
+            yield Problem(("power", "feeds", name, "inrush_w"), "less than what the feed delivers for ever", hint)
+
+
+def inrush(draft: Draft) -> Iterator[Problem]:
+    """Each server can be switched on while all others draw their most; else no order of power-on would do."""
+    devices = list(draws(draft))
+    normal, told = feed_loads(devices), set[tuple[str, str]]()
+    for server in draft.servers.values():
+        model = draft.server_models.get(server.model)
+        if not draft.power or not model or not model.inrush_w or not server.feeds:
+            continue
+        more = max(0, model.inrush_w - (server.power_w or model.power_w))
+        path = ("server_models", server.model, "inrush_w")
+        for name in dict.fromkeys(server.feeds):
+            feed = draft.power.feeds.get(name)
+            limit = feed and (feed.inrush_w or feed.capacity_w)
+            peak = normal.get(name, 0) + more / len(set(server.feeds))
+            if feed and limit and normal.get(name, 0) <= feed.capacity_w and peak > limit:
+                if (server.model, name) not in told:
+                    hint = f"beside all others {name} would carry {peak:.0f} W, and may carry {limit} W"
+                    yield Problem(path, "such a server can't be switched on as the last one", hint)
+                told.add((server.model, name))
+        total, budget = sum(watts for watts, _ in devices), draft.power.budget_w
+        if budget and total <= budget < total + more and (server.model, "") not in told:
+            told.add((server.model, ""))
+            hint = f"beside all others the rack would draw {total + more} W, and its budget_w is {budget}"
+            yield Problem(path, "such a server can't be switched on as the last one", hint)
