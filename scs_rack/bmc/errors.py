@@ -8,6 +8,10 @@ class BmcError(ScsRackError):
 
     transient = False
     """True when the same request may succeed a little later; nothing was changed by it."""
+    status = 0
+    """HTTP status or IPMI completion code that the BMC answered with; 0 where it did not."""
+    identifier = ""
+    """The BMC's own name of what is wrong: the message identifier of Redfish."""
 
 
 class NoAnswer(BmcError, Unreachable):

@@ -238,6 +238,10 @@ class SecureBoot:
     """`setup`, `user`, `audit`, `deployed`."""
 
 
+Role = Literal["administrator", "operator", "readonly", "none", "other"]
+"""What an account may do."""
+
+
 @dataclass(frozen=True)
 class User:
     """An account of the BMC."""
@@ -246,7 +250,7 @@ class User:
     """The BMC's own name for the slot."""
     name: str
     """Empty for IPMI's null user."""
-    role: Literal["administrator", "operator", "readonly", "none", "other"]
+    role: Role
     enabled: bool
     locked: bool = False
 

@@ -23,6 +23,7 @@ from scs_rack.bmc.facts import (
     Power,
     PowerDraw,
     PowerLimit,
+    Role,
     SecureBoot,
     Sensor,
     Task,
@@ -85,6 +86,8 @@ class TimeLimits:
     """For the answer to a Redfish login: what a service costs that accepts connections and is dead."""
     slow_answer: float = 30.0
     """For one answer of a Redfish service that let us in (some need long)."""
+    patience: tuple[float, ...] = (2.0, 4.0, 8.0, 15.0, 15.0)
+    """Pauses before a change is asked for again, where the BMC says that it can't do it yet (in POST, overloaded)."""
     power: float = 60.0
     """Until a power state that was asked for is observed."""
     shutdown: float = 180.0
@@ -281,11 +284,11 @@ class Bmc:
         """Accounts; empty slots are left out."""
         self._lacks("manage users")
 
-    async def add_user(self, name: str, password: str, role: str) -> None:  # noqa: ARG002
+    async def add_user(self, name: str, password: str, role: Role) -> None:  # noqa: ARG002
         """Add an account that is enabled; `role` is one of User.role's."""
         self._lacks("manage users")
 
-    async def set_user(self, name: str, *, role: str | None = None, enabled: bool | None = None) -> None:  # noqa: ARG002
+    async def set_user(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:  # noqa: ARG002
         """Change an account; None leaves as it is."""
         self._lacks("manage users")
 

@@ -27,8 +27,8 @@ from scs_rack.bmc.errors import (
     Refused,
     WrongPassword,
 )
-from scs_rack.bmc.redfish import driver
-from scs_rack.bmc.redfish.resources import worst_message
+from scs_rack.bmc.redfish import session
+from scs_rack.bmc.redfish.read import worst_message
 from scs_rack.lab.bmc.redfish_server import RedfishServer
 
 from .emulators import NICS, QUICK, Emulated, certificate, emulated, target
@@ -166,10 +166,10 @@ SYSTEM = {
 async def service(tls_files: Files, answers: dict[tuple[str, str], Any]) -> AsyncIterator[Target]:
     """A service that answers what it is told: a JSON value, a response, or a function."""
     defaults = {
-        ("POST", driver.SESSIONS): lambda _r: web.json_response(
-            {}, status=201, headers={"X-Auth-Token": "t", "Location": f"{driver.SESSIONS}/1"}
+        ("POST", session.SESSIONS): lambda _r: web.json_response(
+            {}, status=201, headers={"X-Auth-Token": "t", "Location": f"{session.SESSIONS}/1"}
         ),
-        ("DELETE", f"{driver.SESSIONS}/1"): lambda _r: web.Response(status=204),
+        ("DELETE", f"{session.SESSIONS}/1"): lambda _r: web.Response(status=204),
         ("GET", "/redfish/v1/Systems"): {"Members": [{"@odata.id": "/redfish/v1/Systems/1"}]},
         ("GET", "/redfish/v1/Systems/1"): SYSTEM,
     }
@@ -254,13 +254,16 @@ async def test_of_several_systems_the_host_is_chosen(tls_files: Files) -> None:
     async with service(tls_files, {("GET", "/redfish/v1/Systems"): {"Members": members}}) as to:
         assert await call(to, tls_files[0], power) is Power.ON
     both = {"Members": [{"@odata.id": "/redfish/v1/Systems/1"}, {"@odata.id": "/redfish/v1/Systems/2"}]}
-    async with service(tls_files, {("GET", "/redfish/v1/Systems"): both}) as to:
+    two = {("GET", "/redfish/v1/Systems"): both, ("GET", "/redfish/v1/Systems/2"): {"SystemType": "Virtual"}}
+    host = {("GET", "/redfish/v1/Systems/1"): SYSTEM | {"SystemType": "Physical"}}
+    async with service(tls_files, two | host) as to:
+        assert await call(to, tls_files[0], power) is Power.ON
+    async with service(tls_files, two) as to:
         with pytest.raises(NotSupported, match="unclear"):
             await call(to, tls_files[0], power)
 
 
-async def test_busy_is_asked_again_and_wrong_is_not(tls_files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "_TRIES", (0.01, 0.01))
+async def test_busy_is_asked_again_and_wrong_is_not(tls_files: Files) -> None:
     asked: list[int] = []
 
     def sometimes(_request: web.Request) -> web.Response:
@@ -289,7 +292,7 @@ async def test_a_wrong_password_is_tried_once(tls_files: Files) -> None:
         tries.append(1)
         return web.Response(status=401)
 
-    async with service(tls_files, {("POST", driver.SESSIONS): login}) as to:
+    async with service(tls_files, {("POST", session.SESSIONS): login}) as to:
         with pytest.raises(WrongPassword):
             await call(to, tls_files[0], power)
     assert len(tries) == 1
@@ -303,7 +306,7 @@ async def test_without_a_session_service_credentials_go_with_each_request(tls_fi
         return web.json_response(SYSTEM)
 
     async with service(
-        tls_files, {("POST", driver.SESSIONS): refuse(404), ("GET", "/redfish/v1/Systems/1"): system}
+        tls_files, {("POST", session.SESSIONS): refuse(404), ("GET", "/redfish/v1/Systems/1"): system}
     ) as to:
         assert await call(to, tls_files[0], power) is Power.ON
     assert seen[0].startswith("Basic ")

@@ -1,87 +1,41 @@
-"""The `Bmc` interface over Redfish."""
+"""The `Bmc` interface over Redfish: each subject has a module of its own, this one ties them together."""
 
-import asyncio
-import base64
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any, TypeVar, cast
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 
-from pydantic import ValidationError
-
-from scs_rack.bmc.errors import (
-    AnswerLost,
-    BmcError,
-    Busy,
-    LoginFailed,
-    NoAnswer,
-    NonsenseAnswer,
-    NotSupported,
-    Refused,
-    WrongPassword,
+from scs_rack.bmc.facts import (
+    Bios,
+    BootOverride,
+    EventLog,
+    Firmware,
+    Identity,
+    Inventory,
+    Macs,
+    MediaSlot,
+    NetworkService,
+    Power,
+    PowerDraw,
+    PowerLimit,
+    Role,
+    SecureBoot,
+    Sensor,
+    Task,
+    User,
 )
-from scs_rack.bmc.facts import BootMode
-from scs_rack.bmc.redfish.resources import (
-    ActionInfo,
-    Collection,
-    Interface,
-    Link,
-    Manager,
-    Resource,
-    System,
-)
-from scs_rack.bmc.redfish.transport import Reply, Service
-from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Identity, Macs, Power
-
-R = TypeVar("R", bound=Resource)
-
-SESSIONS = "/redfish/v1/SessionService/Sessions"
-SYSTEMS = "/redfish/v1/Systems"
-_TRIES = (2.0, 5.0)
-"""Pauses in seconds before a refused change is asked for again, where the BMC says that it is busy."""
-_MEMBERS = 64
-"""Members of a collection that are read at most."""
-_POWER = {"On": Power.ON, "PoweringOff": Power.ON, "Off": Power.OFF, "PoweringOn": Power.OFF, "Paused": Power.ON}
-_BOOT: dict[str, str] = {"none": "None", "pxe": "Pxe", "disk": "Hdd", "cd": "Cd", "bios": "BiosSetup", "usb": "Usb"}
-_BOOT["http"] = "UefiHttp"
-_MODE = {"uefi": "UEFI", "legacy": "Legacy"}
-_OFTEN = {False: "Once", True: "Continuous"}
+from scs_rack.bmc.redfish import bios, boot, energy, events, manager, media, parts, power, sensors, update, users
+from scs_rack.bmc.redfish.session import Session
+from scs_rack.bmc.redfish.transport import Service
+from scs_rack.bmc.redfish.tree import Tree
+from scs_rack.bmc.types import Bmc
 
 
 @contextlib.asynccontextmanager
 async def logged_in(service: Service) -> AsyncIterator["RedfishBmc"]:
     """Log in by a session that is deleted at the end; by Basic authentication where there is no session service."""
-    session = ""
-    try:
-        session = await _login(service)
-    except NotSupported:
-        service.headers["Authorization"] = _basic(service)
-    try:
-        yield RedfishBmc(service)
-    finally:
-        if session:
-            with contextlib.suppress(BmcError):
-                await service.request("DELETE", session, headers={"Connection": "close"})
-        service.headers.clear()
-
-
-async def _login(service: Service) -> str:
-    body = {"UserName": service.target.user, "Password": service.target.password}
-    try:
-        reply = await service.request("POST", SESSIONS, body, limit=service.limits.login)
-    except LoginFailed as error:
-        message = f"{service.where}: user {service.target.user} or its password is wrong"
-        raise WrongPassword(message) from error
-    token = reply.headers.get("x-auth-token", "")
-    named = reply.headers.get("location") or (reply.body or {}).get("@odata.id", "")
-    if not token or not isinstance(named, str) or not named:
-        raise NonsenseAnswer(f"{service.where}: a login without token or session")
-    service.headers["X-Auth-Token"] = token
-    return service.inside(named)
-
-
-def _basic(service: Service) -> str:
-    pair = f"{service.target.user}:{service.target.password}".encode()
-    return f"Basic {base64.b64encode(pair).decode()}"
+    async with Session(service) as session:
+        yield RedfishBmc(session)
 
 
 class RedfishBmc(Bmc):
@@ -89,158 +43,159 @@ class RedfishBmc(Bmc):
 
     protocol = "redfish"
 
-    def __init__(self, service: Service) -> None:
-        self.target = service.target
-        self._service = service
-        self._system_path = ""
-        self._allowed: tuple[str, ...] | None = None
+    def __init__(self, session: Session) -> None:
+        self.target = session.service.target
+        self.tree = Tree(session)
+        """Its resources, for what this interface has no method for."""
 
     async def power_state(self) -> Power:
         """PowerState of the system; what is on its way counts as not yet there."""
-        system, _ = await self._system()
-        if system.power not in _POWER:
-            raise NonsenseAnswer(f"{self._service.where}: unknown PowerState {system.power[:40]!r}")
-        return _POWER[system.power]
+        return await power.state(self.tree)
 
     async def power_on(self) -> None:
         """Reset type On."""
-        await self._reset("On", "ForceOn")
+        await power.reset(self.tree, "On", "ForceOn")
 
     async def power_off(self, *, hard: bool) -> None:
         """Reset type ForceOff or GracefulShutdown."""
-        await self._reset("ForceOff" if hard else "GracefulShutdown")
+        await power.reset(self.tree, *(("ForceOff",) if hard else ("GracefulShutdown", "PushPowerButton")))
 
     async def reset(self) -> None:
         """Reset type ForceRestart."""
-        await self._reset("ForceRestart")
+        await power.reset(self.tree, "ForceRestart")
 
     async def cycle(self) -> None:
         """Reset type PowerCycle; not every BMC has it."""
-        await self._reset("PowerCycle", "FullPowerCycle")
+        await power.reset(self.tree, "PowerCycle", "FullPowerCycle")
+
+    async def nmi(self) -> None:
+        """Reset type Nmi."""
+        await power.reset(self.tree, "Nmi")
 
     async def last_reset(self) -> str | None:
         """LastResetTime."""
-        system, _ = await self._system()
-        return system.last_reset
-
-    async def identity(self) -> Identity:
-        """Properties of the system, and the firmware version of its manager."""
-        system, _ = await self._system()
-        firmware = ""
-        if system.links.managers:
-            manager, _ = await self._get(system.links.managers[0].path, Manager)
-            firmware = manager.firmware
-        return Identity(system.manufacturer, system.model, system.serial, system.uuid, firmware)
-
-    async def macs(self) -> Macs:
-        """EthernetInterfaces of the system and of its managers."""
-        system, _ = await self._system()
-        nics = {port.name: _mac(port) for port in await self._interfaces(system.interfaces)}
-        own: list[str] = []
-        for link in system.links.managers:
-            manager, _ = await self._get(link.path, Manager)
-            own += [_mac(port) for port in await self._interfaces(manager.interfaces)]
-        known = {name: mac for name, mac in nics.items() if mac}
-        return Macs(bmc=tuple(mac for mac in own if mac), nics=known if system.interfaces.path else None)
+        return await power.last_reset(self.tree)
 
     async def boot_override(self) -> BootOverride:
-        """Boot.BootSourceOverrideTarget while it is enabled."""
-        system, _ = await self._system()
-        if system.boot.enabled in ("", "Disabled"):
-            return BootOverride()
-        names = {value: name for name, value in _BOOT.items()}
-        if system.boot.target not in names:
-            raise NonsenseAnswer(f"{self._service.where}: unknown boot target {system.boot.target[:40]!r}")
-        mode = {"UEFI": "uefi", "Legacy": "legacy"}.get(system.boot.mode or "")
-        device = cast(BootDevice, names[system.boot.target])
-        return BootOverride(device, system.boot.enabled == "Continuous", cast("BootMode | None", mode))
+        """Boot of the system, or of its settings."""
+        return await boot.read(self.tree)
 
     async def set_boot(self, wanted: BootOverride) -> None:
-        """Patch the boot override, with If-Match where the system has an ETag, and once more if that was outdated."""
-        for last in (False, True):
-            system, reply = await self._system()
-            boot: dict[str, str] = {
-                "BootSourceOverrideEnabled": "Disabled" if wanted.device == "none" else _OFTEN[wanted.persistent],
-                "BootSourceOverrideTarget": _BOOT[wanted.device],
-            }
-            if system.boot.mode is not None and wanted.mode and wanted.device != "none":
-                boot["BootSourceOverrideMode"] = _MODE[wanted.mode]
-            etag = reply.headers.get("etag")
-            try:
-                await self._change("PATCH", system.path, {"Boot": boot}, {"If-Match": etag} if etag else None)
-            except Refused as error:
-                if last or "HTTP 412" not in error.message:
-                    raise
-            else:
-                return
+        """See `boot.write`."""
+        await boot.write(self.tree, wanted)
 
-    # What the methods above are made of
+    async def identity(self) -> Identity:
+        """See `parts.identity`."""
+        return await parts.identity(self.tree)
 
-    async def _get(self, path: str, kind: type[R]) -> tuple[R, Reply]:
-        reply = await self._service.request("GET", path)
-        try:
-            return kind.model_validate(reply.body), reply
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise NonsenseAnswer(f"{self._service.where}: {path}: {where}: {first['msg']}") from error
+    async def macs(self) -> Macs:
+        """See `parts.macs`."""
+        return await parts.macs(self.tree)
 
-    async def _system(self) -> tuple[System, Reply]:
-        """The host system; on machines with several Systems (GPU boards have their own) the one that is the host."""
-        if not self._system_path:
-            members, _ = await self._get(SYSTEMS, Collection)
-            paths = [member.path for member in members.members[:_MEMBERS] if member.path]
-            hosts = [path for path in paths if not path.rstrip("/").rsplit("/", 1)[-1].startswith("HGX")]
-            if len(hosts) != 1:
-                names = ", ".join(paths)[:200] or "none"
-                raise NotSupported(f"{self._service.where}: which of its systems is the host is unclear: {names}")
-            self._system_path = hosts[0]
-        system, reply = await self._get(self._system_path, System)
-        return system.model_copy(update={"path": system.path or self._system_path}), reply
+    async def inventory(self) -> Inventory:
+        """See `parts.inventory`."""
+        return await parts.inventory(self.tree)
 
-    async def _interfaces(self, link: Link) -> list[Interface]:
-        if not link.path:
-            return []
-        collection, _ = await self._get(link.path, Collection)
-        return [(await self._get(member.path, Interface))[0] for member in collection.members[:_MEMBERS]]
+    async def sensors(self) -> tuple[Sensor, ...]:
+        """See `sensors.read`."""
+        return await sensors.read(self.tree)
 
-    async def _reset(self, *kinds: str) -> None:
-        """Post the first of the reset types that the BMC allows."""
-        system, _ = await self._system()
-        action = system.actions.reset
-        if not action.target:
-            raise NotSupported(f"{self._service.where}: it has no reset action")
-        allowed = await self._reset_types(system)
-        kind = next((kind for kind in kinds if kind in allowed), None) if allowed else kinds[0]
-        if kind is None:
-            raise NotSupported(f"{self._service.where}: it allows none of {', '.join(kinds)}")
-        await self._change("POST", action.target, {"ResetType": kind})
+    async def events(self) -> EventLog:
+        """See `events.read`."""
+        return await events.read(self.tree)
 
-    async def _reset_types(self, system: System) -> tuple[str, ...]:
-        """Allowed reset types: in the action itself or in its ActionInfo; empty when the BMC does not say."""
-        action = system.actions.reset
-        if self._allowed is None:
-            values = action.allowed
-            if not values and action.info:
-                info, _ = await self._get(action.info, ActionInfo)
-                values = next((p.allowed for p in info.parameters if p.name == "ResetType"), [])
-            self._allowed = tuple(values)
-        return self._allowed
+    async def clear_events(self) -> None:
+        """LogService.ClearLog."""
+        await events.clear(self.tree)
 
-    async def _change(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> None:
-        """Make a change; asked for again only when the BMC itself said that it did not do it yet."""
-        for pause in (*_TRIES, None):
-            try:
-                await self._service.request(method, path, body, headers)
-            except Busy:
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-            except NoAnswer as error:
-                raise AnswerLost(f"{self._service.where}: the answer to a change was lost") from error
-            else:
-                return
+    async def clock(self) -> dt.datetime | None:
+        """Manager.DateTime."""
+        return await events.clock(self.tree)
 
+    async def identify(self) -> bool | None:
+        """LocationIndicatorActive or IndicatorLED."""
+        return await events.light(self.tree)
 
-def _mac(port: Interface) -> str:
-    return (port.permanent_mac or port.mac).lower().replace("-", ":")
+    async def set_identify(self, *, on: bool) -> None:
+        """The same."""
+        await events.set_light(self.tree, on=on)
+
+    async def power_draw(self) -> PowerDraw:
+        """See `energy.draw`."""
+        return await energy.draw(self.tree)
+
+    async def power_limit(self) -> PowerLimit:
+        """See `energy.limit`."""
+        return await energy.limit(self.tree)
+
+    async def set_power_limit(self, watts: int | None) -> None:
+        """See `energy.set_limit`."""
+        await energy.set_limit(self.tree, watts)
+
+    async def media(self) -> tuple[MediaSlot, ...]:
+        """VirtualMedia of the system or the manager."""
+        return await media.slots(self.tree)
+
+    async def insert_media(self, image: str, slot: str = "") -> str:
+        """See `media.insert`."""
+        return await media.insert(self.tree, image, slot)
+
+    async def eject_media(self, slot: str = "") -> None:
+        """See `media.eject`."""
+        await media.eject(self.tree, slot)
+
+    async def bios(self) -> Bios:
+        """See `bios.read`."""
+        return await bios.read(self.tree)
+
+    async def set_bios(self, attributes: Mapping[str, str | int | bool]) -> None:
+        """See `bios.write`."""
+        await bios.write(self.tree, attributes)
+
+    async def secure_boot(self) -> SecureBoot:
+        """SecureBoot of the system."""
+        return await bios.secure(self.tree)
+
+    async def set_secure_boot(self, *, on: bool) -> None:
+        """The same."""
+        await bios.set_secure(self.tree, on=on)
+
+    async def firmware(self) -> tuple[Firmware, ...]:
+        """UpdateService.FirmwareInventory."""
+        return await parts.firmware(self.tree)
+
+    async def update_firmware(
+        self, image: Path | str, target: str = "", report: Callable[[Task], None] = lambda _: None
+    ) -> Task:
+        """See `update.update`."""
+        return await update.update(self.tree, image, target, report)
+
+    async def users(self) -> tuple[User, ...]:
+        """AccountService.Accounts."""
+        return await users.read(self.tree)
+
+    async def add_user(self, name: str, password: str, role: Role) -> None:
+        """See `users.add`."""
+        await users.add(self.tree, name, password, role)
+
+    async def set_user(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:
+        """See `users.set_user`."""
+        await users.set_user(self.tree, name, role, enabled=enabled)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Patch the password; a session of ours that ends by it is not made anew."""
+        if name == self.target.user:
+            self.tree.session.renewable = False
+        await users.change(self.tree, name, {"Password": password})
+
+    async def remove_user(self, name: str) -> None:
+        """See `users.remove`."""
+        await users.remove(self.tree, name)
+
+    async def network_services(self) -> tuple[NetworkService, ...]:
+        """Manager.NetworkProtocol."""
+        return await manager.services(self.tree)
+
+    async def reset_bmc(self) -> None:
+        """Manager.Reset."""
+        await manager.restart(self.tree)

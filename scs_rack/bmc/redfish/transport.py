@@ -28,13 +28,13 @@ from scs_rack.bmc.errors import (
     PrivilegeTooLow,
     Refused,
 )
-from scs_rack.bmc.redfish.resources import worst_message
+from scs_rack.bmc.redfish.quirks import BUSY_MESSAGES
+from scs_rack.bmc.redfish.read import worst_message
 from scs_rack.bmc.types import Target, TimeLimits
 
 PORT = 443
 BODY_LIMIT = 1024 * 1024
 """Bytes of an answer that are read at most."""
-_BUSY_MESSAGES = frozenset({"UnableToModifyDuringSystemPOST", "ResourceInUse", "SessionLimitExceeded", "SYS518"})
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Service:
         self.where = f"BMC of {target.name} ({target.address})"
         self.headers: dict[str, str] = {}
         """Sent with each request: token or credentials."""
+        if "close-connections" in target.quirks:
+            self.headers["Connection"] = "close"
         self._client = client
         self.limits = limits
         self._tls = aiohttp.Fingerprint(_pin(target.fingerprint)) if target.fingerprint else context
@@ -90,7 +92,9 @@ class Service:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
+        *,
         limit: float | None = None,
+        data: Any = None,
     ) -> Reply:
         """Make one request; nothing is repeated here.
 
@@ -98,6 +102,7 @@ class Service:
             method: HTTP method.
             path: path within the service.
             body: sent as JSON.
+            data: sent instead, as it is (a form or bytes).
             headers: added to those of all requests.
             limit: seconds for the whole answer; the usual limit when None.
 
@@ -110,7 +115,7 @@ class Service:
             async with (
                 asyncio.timeout(self.limits.slow_answer if limit is None else limit),
                 self._client.request(
-                    method, url, json=body, headers=sent, ssl=self._tls, allow_redirects=False
+                    method, url, json=body, data=data, headers=sent, ssl=self._tls, allow_redirects=False
                 ) as response,
             ):
                 raw = await response.content.read(BODY_LIMIT + 1)
@@ -136,7 +141,7 @@ class Service:
         ours = not parts.netloc or (parts.hostname == here.hostname and (parts.port or PORT) == here.port)
         if not ours or not parts.path.startswith("/redfish") or ".." in parts.path:
             raise NonsenseAnswer(f"{self.where}: it points outside of its own service: {path[:120]}")
-        return parts.path
+        return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def _parsed(self, raw: bytes, path: str, status: int) -> Any:
         if not raw.strip():
@@ -152,12 +157,17 @@ class Service:
         identifier, text = worst_message(body)
         detail = f": {text}" if text else ""
         what = f"{self.where}: {method} {path}: HTTP {status}{f' {identifier}' if identifier else ''}{detail}"
+        error = self._kind(status, identifier, what)
+        error.status, error.identifier = status, identifier
+        return error
+
+    def _kind(self, status: int, identifier: str, what: str) -> BmcError:
         if status == 401:
             return LoginFailed(what, "the session has ended, or the user or password is wrong")
+        if status in (409, 429, 503) or identifier in BUSY_MESSAGES:
+            return Busy(what)
         if status == 403:
             return PrivilegeTooLow(what)
-        if status in (409, 429, 503) or identifier in _BUSY_MESSAGES:
-            return Busy(what)
         if status in (404, 405, 501):
             return NotSupported(what)
         if status < 400:
