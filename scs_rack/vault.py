@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from scs_rack.design import Design
+from scs_rack.design.switch_secrets import TACACS, switch_secrets
 from scs_rack.errors import UsageError
 from scs_rack.files import write_file
 
@@ -47,8 +48,8 @@ _UUIDS = ("rbd_secret_uuid",)
 
 
 def names(design: Design) -> tuple[str, ...]:
-    """Names of all secrets that a rack needs, `bmc_<server>` for each server included."""
-    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{server}" for server in design.nodes))
+    """Names of all secrets that a rack needs, `bmc_<server>` for each server and those of switches included."""
+    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{server}" for server in design.nodes), *switch_secrets(design))
 
 
 def placeholders(design: Design) -> dict[str, str]:
@@ -95,6 +96,11 @@ def ensure(rack_dir: Path, design: Design) -> dict[str, str]:
             _write(rack_dir / PASSWORD_FILE, f"{secrets.token_urlsafe(32)}\n".encode())
         found = load(rack_dir)
         missing = [name for name in names(design) if name not in found]
+        if TACACS in missing:
+            raise UsageError(
+                "no key for the TACACS+ servers of the switches",
+                f"store the one that the servers have: `scs-rack secrets set {TACACS}`",
+            )
         unknown = [name for name in missing if name.startswith("bmc_") and not design.rack.lab]
         if unknown:
             raise UsageError(

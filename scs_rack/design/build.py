@@ -56,6 +56,9 @@ def _switch(rack: Rack, name: str, ports: dict[str, PortUse]) -> SwitchDesign:
         mac=switch.mac or f"02:5c:05:ff:{switch.unit:02x}:00",
         ports=ports,
         breakouts=dict(switch.breakouts),
+        options=rack.switching_of(name),
+        port_options=dict(switch.ports),
+        lags=dict(switch.lags),
     )
 
 

@@ -1,10 +1,12 @@
 """The types of a Design."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Literal
 
 from scs_rack.model import Disk, Rack
+from scs_rack.model.layer2 import Lag, SwitchPort
+from scs_rack.model.switching import Switching
 
 Use = Literal["fabric", "host", "access", "trunk"]
 """What a switch port is for: `fabric` routed to a switch, `host` routed to a server, `access` and `trunk` bridged."""
@@ -75,6 +77,12 @@ class SwitchDesign:
     ports: dict[str, PortUse]
     """Cabled ports by name."""
     breakouts: dict[str, str]
+    options: Switching = field(default_factory=Switching)
+    """The rack's options, and what this switch states in their place."""
+    port_options: dict[str, SwitchPort] = field(default_factory=dict)
+    """What differs from the usual on single ports."""
+    lags: dict[str, Lag] = field(default_factory=dict)
+    """Ports that act as one, by name."""
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from scs_rack.model.cloud import CloudOptions
 from scs_rack.model.fault import Path
+from scs_rack.model.layer2 import Layer2
 from scs_rack.model.network import Network, Pools
 from scs_rack.model.portmap import BadBreakout, Port, PortMap, load_portmap, portmap_names
 from scs_rack.model.power import Power
 from scs_rack.model.rack import AccessOptions, Cable, Manager, Rack
 from scs_rack.model.server import Disk, Nic, Server, ServerModel
 from scs_rack.model.switch import Switch
+from scs_rack.model.switching import Switching
 
 if TYPE_CHECKING:
     from scs_rack.model.ends import Wiring
@@ -37,6 +39,8 @@ class Draft:
     manager: Manager | None = None
     servers: dict[str, Server] = field(default_factory=dict)
     cables: dict[int, Cable] = field(default_factory=dict)
+    switching: Switching | None = None
+    layer2: Layer2 | None = None
     access: AccessOptions | None = None
     cloud: CloudOptions | None = None
     stated: dict[str, set[str]] = field(default_factory=dict)
@@ -130,6 +134,8 @@ def draft_of(rack: Rack) -> Draft:
         manager=rack.manager,
         servers=rack.servers,
         cables=dict(enumerate(rack.cables)),
+        switching=rack.switching,
+        layer2=rack.layer2,
         access=rack.access,
         cloud=rack.cloud,
         stated={

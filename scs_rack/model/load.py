@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from scs_rack.model.checks import run_checks
 from scs_rack.model.draft import draft_of, salvage
 from scs_rack.model.fault import Fault, RackFaulty
+from scs_rack.model.overlay import read_overlays
 from scs_rack.model.rack import Rack
 from scs_rack.model.shape import shape_problems
 from scs_rack.model.source import read_source
@@ -19,7 +20,10 @@ def rack_file(where: str | Path) -> Path:
 
 
 def check_rack(where: str | Path) -> tuple[Rack | None, list[Fault]]:
-    """Read a rack file; returns the rack when its shape is right, and all faults in the order of their lines.
+    """Read a rack file and the overlays beside it.
+
+    Returns:
+        The rack when its shape is right, and all faults in the order of their lines, those of overlays last.
 
     Raises:
         UsageError: the file can't be read at all.
@@ -36,7 +40,12 @@ def check_rack(where: str | Path) -> tuple[Rack | None, list[Fault]]:
         faults += [source.fault(check, problem) for check, problem in shape_problems(error.errors(include_url=False))]
         draft = salvage(source.data)
     faults += run_checks(draft, source)
-    return rack, sorted(faults, key=lambda fault: fault.line)
+    faults.sort(key=lambda fault: fault.line)
+    if draft.stated.get("switches"):
+        overlays, wrong = read_overlays(rack_file(where).parent, draft.stated["switches"])
+        faults += wrong
+        rack = rack.with_overlays(overlays) if rack else None
+    return rack, faults
 
 
 def load_rack(where: str | Path) -> Rack:

@@ -1,16 +1,19 @@
 """The rack file as a whole."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from scs_rack.model.base import DomainName, HostName, NicName, Strict, text_schema
 from scs_rack.model.cloud import CloudOptions, ConformanceOptions, ImageOptions
+from scs_rack.model.layer2 import Layer2
+from scs_rack.model.login import Login, SshKey
 from scs_rack.model.network import Network, Pools
+from scs_rack.model.overlay import Overlay
 from scs_rack.model.power import Power
 from scs_rack.model.server import Disk, Nic, Server, ServerModel
 from scs_rack.model.switch import Switch
+from scs_rack.model.switching import Switching, overlaid
 
 
 class End(Strict):
@@ -53,30 +56,6 @@ class LabOptions(Strict):
 
     guest_accel: Literal["auto", "kvm", "tcg"] = "auto"
     """How guests run: `auto` takes KVM where a probe guest boots with it, else TCG."""
-
-
-def _ssh_key(value: str) -> str:
-    kind, _, rest = value.partition(" ")
-    if not re.fullmatch(r"(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+", kind) or not re.match(r"AAAA[A-Za-z0-9+/]+=*( |$)", rest):
-        raise ValueError("not a public SSH key; write one line of an authorized_keys file, e.g. ssh-ed25519 AAAA…")
-    return value
-
-
-def _login(value: str) -> str:
-    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", value):
-        raise ValueError("not a login name; use lower-case letters, digits, hyphens and underscores")
-    return value
-
-
-Login = Annotated[str, AfterValidator(_login), text_schema("Login name", r"^[a-z_][a-z0-9_-]{0,31}$")]
-"""A name of an account (useradd(8))."""
-
-SshKey = Annotated[
-    str,
-    AfterValidator(_ssh_key),
-    text_schema("Public SSH key, one line of an authorized_keys file", r"^(sk-)?(ssh|ecdsa)-"),
-]
-"""A public SSH key in the format of authorized_keys (sshd(8))."""
 
 
 class User(Strict):
@@ -128,6 +107,10 @@ class Rack(Strict):
     """Servers by name."""
     cables: list[Cable]
     """Every cable, both ends, e.g. `[node1:up0, leaf1:Ethernet0]`."""
+    switching: Switching = Switching()
+    """Options of all switches."""
+    layer2: Layer2 = Layer2()
+    """Bridged networks of leaves."""
     access: AccessOptions = AccessOptions()
     """How servers are reached, and by whom."""
     cloud: CloudOptions = CloudOptions()
@@ -136,10 +119,28 @@ class Rack(Strict):
     """The official SCS suite."""
     image: ImageOptions = ImageOptions()
     """The node image."""
+    _overlays: dict[str, Overlay] = PrivateAttr(default_factory=dict)
+
+    @property
+    def overlays(self) -> dict[str, Overlay]:
+        """What operators want on single switches beside all this, by switch; it stands in files of its own."""
+        return self._overlays
+
+    def with_overlays(self, overlays: dict[str, Overlay]) -> "Rack":
+        """The same rack with overlays of its switches."""
+        rack = self.model_copy()
+        rack._overlays = overlays  # noqa: SLF001 (its own class)
+        return rack
 
     def protocol(self, server: str) -> Literal["redfish", "ipmi"]:
         """Protocol of a server's BMC: what it states, else its model's."""
         return self.servers[server].bmc.protocol or self.model(server).bmc_protocol
+
+    def switching_of(self, switch: str) -> Switching:
+        """Options of a switch: what it states, else the rack's."""
+        own = self.switches[switch].switching
+        options: Switching = overlaid(self.switching, own) if own else self.switching
+        return options
 
     def model(self, server: str) -> ServerModel:
         """Model of a server."""

@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from scs_rack.model.base import Asn, Mac, Strict, Watt
+from scs_rack.model.layer2 import Lag, LagName, SwitchPort
+from scs_rack.model.switching import Switching
 
 
 class Switch(Strict):
@@ -17,8 +19,8 @@ class Switch(Strict):
     """`leaf`: servers' uplinks. `spine`: joins leaves. `oob`: the out-of-band network."""
     unit: int = Field(ge=1)
     """Rack unit, counted from below; addresses and numbers follow from it."""
-    release: Literal["202411", "202505", "202511", "202605"] = "202505"
-    """SONiC release on the switch; it decides the spelling of CONFIG_DB."""
+    release: Literal["202411", "202505", "202511", "202605", "master"] = "202505"
+    """SONiC release on the switch; it decides the spelling of CONFIG_DB. `master` is what comes after 202605."""
     feeds: list[str] = Field(default_factory=list)
     """Power feeds that it is plugged into; they share its draw."""
     serial: str | None = None
@@ -35,3 +37,9 @@ class Switch(Strict):
     """Loopback; from the pool when not stated."""
     asn: Asn | None = None
     """Autonomous system number; from the pool when not stated."""
+    switching: Switching | None = None
+    """Options of this switch that differ from those of the rack."""
+    ports: dict[str, SwitchPort] = Field(default_factory=dict)
+    """What differs from the usual on single ports, by name."""
+    lags: dict[LagName, Lag] = Field(default_factory=dict)
+    """Ports that act as one, by name."""

@@ -1,10 +1,9 @@
 """The switch itself: DEVICE_METADATA, where it is managed, and what should hang on its ports."""
 
-from ipaddress import IPv4Address
-
-from scs_rack.design import Design, SwitchDesign
+from scs_rack.design import SwitchDesign
 from scs_rack.model.portmap import load_portmap
 from scs_rack.sonic.rows import Row, Tables
+from scs_rack.sonic.site import Site
 
 TYPES = {"leaf": "LeafRouter", "spine": "SpineRouter", "oob": "MgmtToRRouter"}
 """Type of device by role; the YANG models know these words only."""
@@ -32,30 +31,28 @@ def metadata(switch: SwitchDesign) -> Row:
     return row
 
 
-def oob_vlan(design: Design) -> tuple[int, IPv4Address | None]:
-    """VLAN of the out-of-band network and its router, if it has one."""
-    network = next(network for network in design.rack.networks.values() if network.purpose == "oob")
-    return network.vlan, network.gateway
-
-
-def management(design: Design, switch: SwitchDesign) -> Tables:
+def management(site: Site) -> Tables:
     """Where the switch is managed: an SVI on out-of-band switches, the management port on others."""
-    vlan, gateway = oob_vlan(design)
-    if switch.role == "oob":
+    vlan, gateway, switch = site.oob.vlan, site.gateway, site.switch
+    if not site.routed:
         tables: Tables = {"VLAN_INTERFACE": {f"Vlan{vlan}": {}, f"Vlan{vlan}|{switch.mgmt}": {}}}
         if gateway:
             tables["STATIC_ROUTE"] = {"default|0.0.0.0/0": {"nexthop": str(gateway), "ifname": f"Vlan{vlan}"}}
         return tables
     # the YANG models want a gateway: in a network without a router the manager is the one address that must be reached
-    return {
+    tables = {
         "MGMT_PORT": {"eth0": {"alias": "eth0", "admin_status": "up"}},
-        "MGMT_INTERFACE": {f"eth0|{switch.mgmt}": {"gwaddr": str(gateway or design.manager.mgmt.ip)}},
+        "MGMT_INTERFACE": {f"eth0|{switch.mgmt}": {"gwaddr": str(gateway or site.design.manager.mgmt.ip)}},
     }
+    if site.options.management_vrf is not None:
+        tables["MGMT_VRF_CONFIG"] = {"vrf_global": {"mgmtVrfEnabled": str(site.management_vrf).lower()}}
+    return tables
 
 
-def neighbours(design: Design, switch: SwitchDesign) -> Tables:
+def neighbours(site: Site) -> Tables:
     """The cable plan on the switch itself: `show interfaces neighbor expected` reads it."""
-    data = {name: use for name, use in switch.ports.items() if name.startswith("Ethernet")}
+    design = site.design
+    data = {name: use for name, use in site.switch.ports.items() if name in site.ports}
     known: dict[str, Row] = {}
     for use in data.values():
         other = design.switches.get(use.peer)

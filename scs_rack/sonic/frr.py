@@ -9,7 +9,9 @@ from typing import Any
 
 _Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
-_AF = {"ipv4_unicast": "ipv4 unicast", "ipv6_unicast": "ipv6 unicast"}
+_AF = {"ipv4_unicast": "ipv4 unicast", "ipv6_unicast": "ipv6 unicast", "l2vpn_evpn": "l2vpn evpn"}
+DEFAULT = "default"
+"""Name of the routing table that every switch has."""
 
 
 def _truthy(value: Any) -> bool:
@@ -64,13 +66,19 @@ def _session(name: str, row: Mapping[str, Any]) -> Iterator[str]:
         yield f"neighbor {name} shutdown"
 
 
-def _neighbours(tables: _Tables) -> Iterator[str]:
-    for key, row in tables.get("BGP_PEER_GROUP", {}).items():
-        name = key.split("|")[1]
+def _rows(tables: _Tables, table: str, vrf: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rest of the key, and row, of what a table has for a routing table."""
+    for key, row in tables.get(table, {}).items():
+        where, _, rest = key.partition("|")
+        if where == vrf and rest:
+            yield rest, row
+
+
+def _neighbours(tables: _Tables, vrf: str) -> Iterator[str]:
+    for name, row in _rows(tables, "BGP_PEER_GROUP", vrf):
         yield f"neighbor {name} peer-group"
         yield from _session(name, row)
-    for key, row in tables.get("BGP_NEIGHBOR", {}).items():
-        name = key.split("|")[1]
+    for name, row in _rows(tables, "BGP_NEIGHBOR", vrf):
         group = row.get("peer_group_name")
         unnumbered = name.startswith(("Ethernet", "PortChannel", "Vlan"))
         if unnumbered:
@@ -80,45 +88,61 @@ def _neighbours(tables: _Tables) -> Iterator[str]:
             yield f"neighbor {name} peer-group {group}"
 
 
-def _address_family(tables: _Tables, family: str) -> Iterator[str]:
+def _address_family(tables: _Tables, vrf: str, family: str) -> Iterator[str]:
     short = family.partition("_")[0]
-    for key, row in tables.get("ROUTE_REDISTRIBUTE", {}).items():
-        _, source, target, where = key.split("|")
+    for key, row in _rows(tables, "ROUTE_REDISTRIBUTE", vrf):
+        source, target, where = key.split("|")
         if target == "bgp" and where == short:
             maps = "".join(f" route-map {name}" for name in _many(row.get("route_map", [])))
             yield f"redistribute {source}{maps}"
     for table in ("BGP_PEER_GROUP_AF", "BGP_NEIGHBOR_AF"):
-        for key, row in tables.get(table, {}).items():
-            _, name, where = key.split("|")
+        for key, row in _rows(tables, table, vrf):
+            name, where = key.split("|")
             if where != family:
                 continue
             yield f"{'' if _truthy(row.get('admin_status')) else 'no '}neighbor {name} activate"
             for direction in ("in", "out"):
                 for policy in _many(row.get(f"route_map_{direction}", [])):
                     yield f"neighbor {name} route-map {policy} {direction}"
-    paths = tables.get("BGP_GLOBALS_AF", {}).get(f"default|{family}", {}).get("max_ebgp_paths", "1")
-    yield f"maximum-paths {paths}"
+    settings = tables.get("BGP_GLOBALS_AF", {}).get(f"{vrf}|{family}", {})
+    if _truthy(settings.get("advertise-all-vni")):
+        yield "advertise-all-vni"
+    if family.endswith("_unicast"):
+        yield f"maximum-paths {settings.get('max_ebgp_paths', '1')}"
 
 
-def _bgp(tables: _Tables) -> Iterator[str]:
-    settings = tables.get("BGP_GLOBALS", {}).get("default")
-    if not settings:
-        return
-    yield f"router bgp {settings['local_asn']}"
-    yield f" bgp router-id {settings['router_id']}"
+def _bgp(tables: _Tables, vrf: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    yield f"router bgp {settings['local_asn']}" + ("" if vrf == DEFAULT else f" vrf {vrf}")
+    if settings.get("router_id"):
+        yield f" bgp router-id {settings['router_id']}"
     if _truthy(settings.get("log_nbr_state_changes")):
         yield " bgp log-neighbor-changes"
     yield " no bgp default ipv4-unicast"
     if _truthy(settings.get("load_balance_mp_relax")):
         yield " bgp bestpath as-path multipath-relax"
-    for line in _neighbours(tables):
+    for line in _neighbours(tables, vrf):
         yield f" {line}"
     for family, name in _AF.items():
-        yield f" address-family {name}"
-        for line in _address_family(tables, family):
-            yield f"  {line}"
-        yield " exit-address-family"
+        lines = list(_address_family(tables, vrf, family))
+        if lines:
+            yield f" address-family {name}"
+            yield from (f"  {line}" for line in lines)
+            yield " exit-address-family"
     yield "exit"
+
+
+def _vrfs(tables: _Tables) -> Iterator[str]:
+    """The VNI of routed traffic of each routing table."""
+    for name, row in tables.get("VRF", {}).items():
+        if str(row.get("vni", "0")) != "0":
+            yield from (f"vrf {name}", f" vni {row['vni']}", "exit-vrf")
+
+
+def _instances(tables: _Tables) -> Iterator[str]:
+    """One BGP instance a routing table, that of all switches first."""
+    instances = tables.get("BGP_GLOBALS", {})
+    for vrf in sorted(instances, key=lambda name: (name != DEFAULT, name)):
+        yield from _bgp(tables, vrf, instances[vrf])
 
 
 def frr_conf(config_db: _Tables) -> str:
@@ -135,6 +159,7 @@ def frr_conf(config_db: _Tables) -> str:
         "service integrated-vtysh-config",
         *_prefix_lists(config_db),
         *_route_maps(config_db),
-        *_bgp(config_db),
+        *_vrfs(config_db),
+        *_instances(config_db),
     ]
     return "\n".join(lines) + "\n"

@@ -3,12 +3,11 @@
 from ipaddress import IPv4Network, IPv6Network
 
 from scs_rack.design import Design, NodeDesign, SwitchDesign
-from scs_rack.sonic.rows import Tables, strings
+from scs_rack.sonic.rows import Row, Tables, strings
+from scs_rack.sonic.site import Site
 
 KEEPALIVE, HOLDTIME, CONNECT_RETRY = 3, 9, 5
 """BGP timers in seconds: a silent peer is given up after the hold time, a failed connection tried again soon."""
-MAX_PATHS = 64
-"""Next hops of one route (equal-cost multipath)."""
 FABRIC, HOSTS = "FABRIC", "HOSTS"
 """Peer groups: switches, and servers (the manager too)."""
 ALLOW = "ALLOW"
@@ -28,6 +27,7 @@ BGP_TABLES = frozenset(
     }
 )
 """Tables that frrcfgd turns into FRR's configuration."""
+_GROUPS = {"fabric": FABRIC, "hosts": HOSTS}
 
 
 def loopback_map(family: int) -> str:
@@ -35,30 +35,33 @@ def loopback_map(family: int) -> str:
     return f"LOOPBACKS{family}"
 
 
-def _loopback_sets(design: Design) -> Tables:
-    """Prefix sets and maps of what the underlay carries: loopbacks of devices, and the API's address."""
-    api4, api6 = IPv4Network(design.api.vip4), IPv6Network(design.api.vip6)
-    pools: dict[int, list[tuple[IPv4Network | IPv6Network, int]]] = {
-        4: [(design.rack.pools.loopback4, 32)],
-        6: [(design.rack.pools.loopback6, 128)],
+def _prefixes(design: Design) -> dict[int, list[tuple[IPv4Network | IPv6Network, int]]]:
+    """Prefixes that the underlay carries by version of IP, with the length of what may be announced from them."""
+    pools = design.rack.pools
+    found: dict[int, list[tuple[IPv4Network | IPv6Network, int]]] = {
+        4: [(pools.loopback4, 32)],
+        6: [(pools.loopback6, 128)],
     }
-    if not api4.subnet_of(design.rack.pools.loopback4):
-        pools[4].append((api4, 32))
-    if not api6.subnet_of(design.rack.pools.loopback6):
-        pools[6].append((api6, 128))
+    four = [IPv4Network(design.api.vip4)]
+    six = [IPv6Network(design.api.vip6)]
     devices: list[NodeDesign | SwitchDesign] = [*design.nodes.values(), *design.switches.values()]
-    for device in devices:
-        if device.loopback4 not in design.rack.pools.loopback4:
-            pools[4].append((IPv4Network(device.loopback4), 32))
-        if device.loopback6 not in design.rack.pools.loopback6:
-            pools[6].append((IPv6Network(device.loopback6), 128))
+    four += [IPv4Network(device.loopback4) for device in devices]
+    four += [IPv4Network(pair.vtep) for pair in design.rack.layer2.pairs if pair.vtep]
+    six += [IPv6Network(device.loopback6) for device in devices]
+    found[4] += [(prefix, 32) for prefix in dict.fromkeys(four) if not prefix.subnet_of(pools.loopback4)]
+    found[6] += [(prefix, 128) for prefix in dict.fromkeys(six) if not prefix.subnet_of(pools.loopback6)]
+    return found
+
+
+def _policies(design: Design) -> Tables:
+    """Prefix sets and maps of what the underlay carries: loopbacks of devices, and the API's address."""
     tables: Tables = {
         "PREFIX_SET": {},
         "PREFIX": {},
         "ROUTE_MAP_SET": {ALLOW: {}},
         "ROUTE_MAP": {f"{ALLOW}|10": {"route_operation": "permit"}},
     }
-    for family, prefixes in pools.items():
+    for family, prefixes in _prefixes(design).items():
         name = loopback_map(family)
         tables["PREFIX_SET"][name] = {"mode": f"IPv{family}"}
         for number, (prefix, length) in enumerate(prefixes, start=1):
@@ -68,15 +71,24 @@ def _loopback_sets(design: Design) -> Tables:
     return tables
 
 
-def routing(design: Design, switch: SwitchDesign) -> Tables:
-    """All that a leaf or spine needs to route."""
-    groups = {
-        name: FABRIC if use.use == "fabric" else HOSTS
-        for name, use in switch.ports.items()
-        if use.use in ("fabric", "host")
+def _peer_group(site: Site, group: str) -> Row:
+    bfd = site.options.bfd.fabric if group == FABRIC else site.options.bfd.hosts
+    row = {
+        "peer_type": "external",
+        "keepalive": KEEPALIVE,
+        "holdtime": HOLDTIME,
+        "conn_retry": CONNECT_RETRY,
+        "min_adv_interval": 0,
     }
-    tables = _loopback_sets(design)
-    tables["INTERFACE"] = {name: {"ipv6_use_link_local_only": "enable"} for name in groups}
+    return strings({**row, "bfd": "true"} if bfd else row)
+
+
+def routing(site: Site) -> Tables:
+    """All that a leaf or spine needs to route."""
+    switch, groups = site.switch, {name: _GROUPS[one.kind] for name, one in site.neighbours.items()}
+    tables = _policies(site.design)
+    for table, prefix in (("INTERFACE", "Ethernet"), ("PORTCHANNEL_INTERFACE", "PortChannel")):
+        tables[table] = {name: {"ipv6_use_link_local_only": "enable"} for name in groups if name.startswith(prefix)}
     tables["LOOPBACK_INTERFACE"] = {
         "Loopback0": {},
         f"Loopback0|{switch.loopback4}/32": {},
@@ -95,19 +107,10 @@ def routing(design: Design, switch: SwitchDesign) -> Tables:
     tables["BGP_PEER_GROUP"] = {}
     tables["BGP_PEER_GROUP_AF"] = {}
     for family in (4, 6):
-        tables["BGP_GLOBALS_AF"][f"default|ipv{family}_unicast"] = {"max_ebgp_paths": str(MAX_PATHS)}
+        tables["BGP_GLOBALS_AF"][f"default|ipv{family}_unicast"] = {"max_ebgp_paths": str(site.options.max_paths)}
         tables["ROUTE_REDISTRIBUTE"][f"default|connected|bgp|ipv{family}"] = {"route_map": [loopback_map(family)]}
     for group in sorted(set(groups.values())):
-        tables["BGP_PEER_GROUP"][f"default|{group}"] = strings(
-            {
-                "peer_type": "external",
-                "keepalive": KEEPALIVE,
-                "holdtime": HOLDTIME,
-                "conn_retry": CONNECT_RETRY,
-                "min_adv_interval": 0,
-                "bfd": "true",
-            }
-        )
+        tables["BGP_PEER_GROUP"][f"default|{group}"] = _peer_group(site, group)
         for family in (4, 6):
             policy = ALLOW if group == FABRIC else loopback_map(family)
             tables["BGP_PEER_GROUP_AF"][f"default|{group}|ipv{family}_unicast"] = {

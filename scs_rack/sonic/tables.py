@@ -1,37 +1,102 @@
 """What differs between a running CONFIG_DB and the wanted tables, and who owns which table.
 
-Tables that are ours are rebuilt from nothing; of shared ones only the fields are ours that we write; all others are
-passed through untouched.
+Each table of a switch has one owner:
+
+- the rack file: tables that scs-rack generates are rebuilt from nothing;
+- the overlay: tables that only the overlay names are rebuilt from it;
+- shared: of tables that SONiC fills itself only the rows and fields are ours that rack file or overlay state;
+- the switch: all others are passed through untouched.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from scs_rack.sonic.routing import BGP_TABLES
 from scs_rack.sonic.rows import Row, Tables
+from scs_rack.sonic.secrets import SECRET_FIELDS, SECRET_KEYS
 
 OWNED = BGP_TABLES | {
     "BGP_NEIGHBOR_AF",
     "DEVICE_NEIGHBOR",
     "DEVICE_NEIGHBOR_METADATA",
+    "EVPN_ETHERNET_SEGMENT",
     "INTERFACE",
+    "MCLAG_DOMAIN",
+    "MCLAG_INTERFACE",
     "PORT",
+    "PORTCHANNEL",
+    "PORTCHANNEL_INTERFACE",
+    "PORTCHANNEL_MEMBER",
     "VLAN",
     "VLAN_INTERFACE",
     "VLAN_MEMBER",
+    "VRF",
+    "VXLAN_EVPN_NVO",
+    "VXLAN_TUNNEL",
+    "VXLAN_TUNNEL_MAP",
 }
-"""Tables that are ours on every switch: what we don't generate does not stay."""
-OWNED_WHERE_WANTED = frozenset({"LOOPBACK_INTERFACE", "MGMT_INTERFACE", "MGMT_PORT"})
-"""Tables that are ours on switches for which we generate them (an out-of-band switch has an SVI, but may have eth0)."""
-SHARED_ROWS = frozenset({"DEVICE_METADATA", "STATIC_ROUTE"})
-"""Tables with rows of others: only the rows, and in them only the fields, are ours that we write."""
-SHARED_FIELDS = frozenset({"PORT", "DEVICE_METADATA"})
-"""Tables whose rows hold fields of the platform that we leave alone."""
+"""Tables that are ours on every switch: what we don't want does not stay. All others are ours where we want any."""
+SHARED_FIELDS = frozenset(
+    {
+        "AUTO_TECHSUPPORT",
+        "AUTO_TECHSUPPORT_FEATURE",
+        "BGP_DEVICE_GLOBAL",
+        "BUFFER_PG",
+        "BUFFER_POOL",
+        "BUFFER_PROFILE",
+        "BUFFER_QUEUE",
+        "CABLE_LENGTH",
+        "CRM",
+        "DEVICE_METADATA",
+        "FEATURE",
+        "FLEX_COUNTER_TABLE",
+        "KDUMP",
+        "LOGGER",
+        "MEMORY_STATISTICS",
+        "NTP",
+        "PASSW_HARDENING",
+        "SSH_SERVER",
+        "SYSLOG_CONFIG",
+        "SYSLOG_CONFIG_FEATURE",
+        "SYSTEM_DEFAULTS",
+        "VERSIONS",
+    }
+)
+"""Tables that SONiC fills itself: only the rows, and in them only the fields, are ours that we write."""
+SHARED_ROWS = SHARED_FIELDS | {"AAA", "STATIC_ROUTE"}
+"""Tables with rows of others: only the rows are ours that we write."""
 PORT_FIELDS = frozenset({"admin_status", "alias", "autoneg", "description", "fec", "index", "lanes", "mtu", "speed"})
-"""Fields of PORT that are ours even where we don't write them."""
+"""Fields of PORT that are ours even where we don't write them; others of its fields are the platform's."""
 DEVICE_FIELDS = frozenset({"mac", "platform"})
 """Fields of DEVICE_METADATA that the switch knows better: taken over only where it states none."""
+HIDDEN = "(secret)"
+
+
+class Owner(StrEnum):
+    """Who decides what a table holds."""
+
+    RACK = "rack file"
+    OVERLAY = "overlay"
+    SHARED = "shared"
+    SWITCH = "switch"
+
+
+def owner(table: str, generated: Collection[str], overlay: Collection[str] = ()) -> Owner:
+    """Who owns a table on a switch.
+
+    Args:
+        table: its name.
+        generated: names of the tables that follow from the rack file for the switch.
+        overlay: names of the tables that its overlay states.
+    """
+    if table in SHARED_ROWS:
+        return Owner.SHARED if table in generated or table in overlay else Owner.SWITCH
+    if table in OWNED or table in generated:
+        return Owner.RACK
+    return Owner.OVERLAY if table in overlay else Owner.SWITCH
 
 
 @dataclass(frozen=True)
@@ -51,19 +116,42 @@ class RowChange:
         return all(name in fields or self.before.get(name) == self.after.get(name) for name in names)
 
     @property
+    def shown(self) -> "RowChange":
+        """The same change without its secrets; that a secret changes can still be seen."""
+        before, after = hidden(self.table, self.before), hidden(self.table, self.after)
+        if before is not None and before == after and self.before != self.after and after is not None:
+            after = {name: f"(another {value[1:]}" if value == HIDDEN else value for name, value in after.items()}
+        return replace(self, key=HIDDEN if self.table in SECRET_KEYS else self.key, before=before, after=after)
+
+    @property
     def text(self) -> str:
-        """One line for people."""
-        name = f"{self.table}|{self.key}"
-        if self.before is None:
-            return f"+ {name} {_fields(self.after or {})}".rstrip()
-        if self.after is None:
-            return f"- {name} {_fields(self.before)}".rstrip()
-        parts = []
-        for field in sorted(self.before.keys() | self.after.keys()):
-            old, new = self.before.get(field), self.after.get(field)
-            if old != new:
-                parts.append(f"{field}: {_value(old)} → {_value(new)}")
-        return f"~ {name} {', '.join(parts)}"
+        """One line for people, without secrets."""
+        return _text(self.shown)
+
+
+def hidden(table: str, row: Row | None) -> Row | None:
+    """A row without its secrets."""
+    if row is None or not any(_secret(table, name) for name in row):
+        return row
+    return {name: HIDDEN if _secret(table, name) else value for name, value in row.items()}
+
+
+def _secret(table: str, field: str) -> bool:
+    return field in SECRET_FIELDS or (table, field) in SECRET_FIELDS
+
+
+def _text(change: RowChange) -> str:
+    name = f"{change.table}|{change.key}"
+    if change.before is None:
+        return f"+ {name} {_fields(change.after or {})}".rstrip()
+    if change.after is None:
+        return f"- {name} {_fields(change.before)}".rstrip()
+    parts = []
+    for field in sorted(change.before.keys() | change.after.keys()):
+        old, new = change.before.get(field), change.after.get(field)
+        if old != new:
+            parts.append(f"{field}: {_value(old)} → {_value(new)}")
+    return f"~ {name} {', '.join(parts)}"
 
 
 def _value(value: Any) -> str:
@@ -76,18 +164,17 @@ def _fields(row: Row) -> str:
     return " ".join(f"{name}={_value(value)}" for name, value in sorted(row.items()))
 
 
-def _owned(table: str, wanted: Mapping[str, Any]) -> bool:
-    return table in OWNED or (table in OWNED_WHERE_WANTED and table in wanted)
-
-
 def _row(table: str, running: Row, wanted: Row) -> Row:
     """A row as it shall be, with what the switch knows itself."""
-    if table not in SHARED_FIELDS:
-        return wanted
-    ours = PORT_FIELDS if table == "PORT" else frozenset()
-    foreign = {name: value for name, value in running.items() if name not in ours}
-    stays = DEVICE_FIELDS if table == "DEVICE_METADATA" else frozenset()
-    return {**foreign, **{name: value for name, value in wanted.items() if not (name in stays and name in running)}}
+    if table == "PORT":
+        foreign = {name: value for name, value in running.items() if name not in PORT_FIELDS}
+        if "subport" not in wanted and foreign.get("subport", "0") != "0":
+            del foreign["subport"]  # the port was broken out and is whole again
+        return foreign | wanted if foreign else wanted
+    if table == "DEVICE_METADATA":
+        known = {name: running[name] for name in DEVICE_FIELDS if name in running}
+        return {**running, **wanted, **known}
+    return {**running, **wanted} if table in SHARED_FIELDS else wanted
 
 
 def target(running: Tables, wanted: Tables) -> Tables:
@@ -95,8 +182,9 @@ def target(running: Tables, wanted: Tables) -> Tables:
     result: Tables = {}
     for table in sorted(running.keys() | wanted.keys()):
         have, want = running.get(table, {}), wanted.get(table, {})
-        rows = {} if _owned(table, wanted) else dict(have)
-        rows |= {key: _row(table, have.get(key, {}), row) for key, row in want.items()}
+        rows = {} if owner(table, wanted) is Owner.RACK else dict(have)
+        for key, row in want.items():
+            rows[key] = _row(table, have[key], row) if key in have else row
         if rows:
             result[table] = rows
     return result
@@ -107,26 +195,20 @@ def compare(running: Tables, goal: Tables) -> list[RowChange]:
     changes = []
     for table in sorted(running.keys() | goal.keys()):
         have, want = running.get(table, {}), goal.get(table, {})
-        for key in sorted(have.keys() | want.keys(), key=natural):
-            before, after = have.get(key), want.get(key)
-            if before != after:
-                changes.append(RowChange(table, key, before, after))
+        if have == want:
+            continue
+        differ = [key for key in have.keys() | want.keys() if have.get(key) != want.get(key)]
+        changes += [RowChange(table, key, have.get(key), want.get(key)) for key in sorted(differ, key=natural)]
     return changes
+
+
+_NUMBER = re.compile(r"([0-9]+)")
 
 
 def natural(key: str) -> list[tuple[int, int | str]]:
     """Sort key that puts Ethernet4 before Ethernet16."""
-    parts: list[tuple[int, int | str]] = []
-    digits = ""
-    for letter in [*key, ""]:
-        if letter.isdigit() and letter.isascii():
-            digits += letter
-            continue
-        if digits:
-            parts.append((0, int(digits)))
-            digits = ""
-        parts.append((1, letter))
-    return parts
+    parts = _NUMBER.split(key)  # text and numbers in turn
+    return [(0, int(part)) if place % 2 else (1, part) for place, part in enumerate(parts) if part]
 
 
 def summary(changes: Iterable[RowChange]) -> str:

@@ -1,0 +1,22 @@
+"""Secrets that switches need, by the names that the vault knows them by."""
+
+from scs_rack.design.types import Design
+
+TACACS = "switch_tacacs_key"
+"""The key that switches and TACACS+ servers share: the operator stores it."""
+
+
+def snmp_secrets(user: str) -> tuple[str, str]:
+    """Names of the passwords of an SNMPv3 user: to sign, and to encrypt."""
+    return f"switch_snmp_{user}_auth", f"switch_snmp_{user}_priv"
+
+
+def switch_secrets(design: Design) -> tuple[str, ...]:
+    """Names of all secrets that the rack's switches need, sorted."""
+    found: set[str] = set()
+    for switch in design.switches.values():
+        if switch.options.tacacs:
+            found.add(TACACS)
+        if switch.options.snmp:
+            found |= {name for user in switch.options.snmp.users for name in snmp_secrets(user)}
+    return tuple(sorted(found))
