@@ -13,14 +13,17 @@ Handler = Callable[[argparse.Namespace], int]
 
 
 def add_command(
-    commands: Commands, name: str, handler: Handler, summary: str, examples: tuple[str, ...]
+    commands: Commands, name: str, handler: Handler, summary: str, examples: tuple[str, ...], *, notes: str = ""
 ) -> argparse.ArgumentParser:
-    """Add a command with its one-line summary and at least two examples; returns its parser for more options."""
+    """Add a command with its one-line summary and at least two examples; returns its parser for more options.
+
+    `notes` are lines of up to 100 letters that stand below the options.
+    """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=summary[0].upper() + summary[1:] + ".",
-        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        epilog=(notes and notes + "\n\n") + "examples:\n" + "\n".join(f"  {line}" for line in examples),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(handler=handler)
