@@ -9,9 +9,6 @@ from scs_rack.design import NodeDesign
 from scs_rack.lab import frr, identity
 
 INIT = "usr/local/sbin/scs-rack-host"
-LLDP_SECONDS = 5
-"""Between two announcements by LLDP; the usual 30 s would make every look at the cables slow."""
-
 _ENTER = """
 set -e
 group=$1 root=$2 name=$3
@@ -57,12 +54,6 @@ END
 while :; do wait; sleep 3600 & wait $!; done
 """
 
-_LLDP = """configure lldp portidsubtype ifname
-configure lldp tx-interval {seconds}
-configure system hostname {name}
-configure system interface pattern {ports}
-"""
-
 _SSHD = """# keys only, no login session for each command
 HostKey /{key}
 UsePAM no
@@ -81,7 +72,7 @@ def prepare(root: Path, node: NodeDesign, public_key: str) -> None:
     every = [port for port in (node.mgmt_nic, *uplinks, *(port.port for port in node.external)) if port]
     frr.write(root, frr.Speaker(node.name, node.asn, node.loopback4, node.loopback6), uplinks, bfd=True)
     ports = ",".join(every)
-    identity.write(root, "etc/lldpd.d/scs-rack.conf", _LLDP.format(seconds=LLDP_SECONDS, name=node.name, ports=ports))
+    identity.announce(root, node.name, every)
     network = [f"address replace {node.loopback4}/32 dev lo", f"address replace {node.loopback6}/128 dev lo"]
     if node.mgmt_nic:
         network.append(f"address replace {node.mgmt} dev {node.mgmt_nic}")

@@ -2,6 +2,7 @@
 
 import shutil
 import uuid
+from collections.abc import Iterable
 from ipaddress import IPv4Interface
 from pathlib import Path
 
@@ -34,6 +35,15 @@ HostKey /{key}
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UseDNS no
+"""
+
+
+LLDP_SECONDS = 5
+"""Between two announcements by LLDP; the usual 30 s would make every look at the cables slow."""
+_LLDP = """configure lldp portidsubtype ifname
+configure lldp tx-interval {seconds}
+configure system hostname {name}
+configure system interface pattern {ports}
 """
 
 
@@ -100,6 +110,12 @@ def server(root: Path, host: str, nic: str, address: IPv4Interface, public_key: 
     enable(root, "ssh.service")
     write(root, "etc/ssh/sshd_config.d/00-scs-rack-node.conf", _SSHD.format(key=HOST_KEY))
     authorize(root, public_key)
+
+
+def announce(root: Path, name: str, ports: Iterable[str]) -> None:
+    """Let lldpd tell the other ends of these ports who is here (IEEE 802.1AB), by the name of each port."""
+    text = _LLDP.format(seconds=LLDP_SECONDS, name=name, ports=",".join(ports))
+    write(root, "etc/lldpd.d/scs-rack.conf", text)
 
 
 def authorize(root: Path, public_key: str) -> None:

@@ -15,7 +15,7 @@ def ports(design: Design, use: str) -> list[str]:
 
 
 def prepare(design: Design, root: Path) -> None:
-    """Make a root folder the manager's routing machine: FRR and nothing else."""
+    """Make a root folder the manager's routing machine: FRR, lldpd and nothing else."""
     manager = design.manager
     identity.name(root, MANAGER)
     identity.mask(root, "ssh.service", "ssh.socket", "systemd-logind.service")
@@ -24,6 +24,8 @@ def prepare(design: Design, root: Path) -> None:
     daemons = root / "etc/frr/daemons"
     daemons.write_text('bgpd=yes\nvtysh_enable=yes\nzebra_options="-A 127.0.0.1"\nbgpd_options="-A 127.0.0.1"\n')
     identity.enable(root, "frr.service")
+    identity.announce(root, MANAGER, manager.ports)
+    identity.enable(root, "lldpd.service")
 
 
 def configure(lab: Lab, design: Design) -> None:
