@@ -19,7 +19,7 @@ FAULTS = {
     "alias twentyfiveGigE1 is used by Ethernet0, Ethernet1": lambda t: t["PORT"]["Ethernet1"].update(
         alias="twentyfiveGigE1"
     ),
-    "PORT|Ethernet0: lane 'x' is no number": lambda t: t["PORT"]["Ethernet0"].update(lanes="x"),
+    "PORT|Ethernet0.lanes: lane 'x' is no number": lambda t: t["PORT"]["Ethernet0"].update(lanes="x"),
     "address 10.91.0.11 is used by Ethernet0, Loopback0": lambda t: t["INTERFACE"].update(
         {"Ethernet0|10.91.0.11/31": {}}
     ),
@@ -42,7 +42,7 @@ FAULTS = {
     "BGP_NEIGHBOR|default|Ethernet0: eBGP without a route map in and out exchanges nothing (RFC 8212)": lambda t: t[
         "BGP_PEER_GROUP_AF"
     ]["default|HOSTS|ipv4_unicast"].pop("route_map_in"),
-    "STATIC_ROUTE|default|0.0.0.0/0: nexthop, ifname and distance are of unequal length": lambda t: t.update(
+    "STATIC_ROUTE|default|0.0.0.0/0: nexthop and ifname are of unequal length": lambda t: t.update(
         STATIC_ROUTE={"default|0.0.0.0/0": {"nexthop": "10.0.0.1,10.0.0.2", "ifname": "Ethernet0"}}
     ),
 }
@@ -52,7 +52,7 @@ FAULTS = {
 def test_what_yang_does_not_catch(fault, tables):
     assert check_tables(tables) == []
     FAULTS[fault](tables)
-    assert fault in check_tables(tables)
+    assert any(fault in found for found in check_tables(tables))
 
 
 @pytest.mark.parametrize("text", ["[]", '{"PORT": []}', '{"PORT": {"Ethernet0": 1}}', "{"])
@@ -70,4 +70,4 @@ def test_both_ends_of_a_link_agree():
     configs["leaf1"]["BGP_GLOBALS"]["default"]["local_asn"] = configs["leaf2"]["BGP_GLOBALS"]["default"]["local_asn"]
     faults = check_links(design, configs)
     assert any(f"{use.port} and" in fault and "mtu: 1500 and 9100" in fault for fault in faults)
-    assert any(fault.startswith("local_asn") and "leaf1, leaf2" in fault for fault in faults)
+    assert any("local_asn" in fault and "leaf1, leaf2" in fault for fault in faults)

@@ -1,0 +1,131 @@
+"""The verdict of a release's YANG models on a CONFIG_DB: everything that is wrong, in CONFIG_DB's words."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from scs_rack.errors import ScsRackError
+from scs_rack.sonic.fault import Fault, Kind
+from scs_rack.sonic.yang.schema import Node, Schema
+from scs_rack.sonic.yang.statements import BadYang
+from scs_rack.sonic.yang.translate import Translation, origin
+
+_NO_TARGET = re.compile(r'Invalid leafref value "(?P<value>[^"]*)" - no target instance "(?P<path>[^"]*)"')
+_MISSING = re.compile(r'Mandatory node "(?P<name>[^"]+)" instance does not exist')
+_QUOTED = re.compile(r'"([^"]*)"')
+_NO_KEY = re.compile(r"List instance is missing its key")
+
+
+class NoJudge(ScsRackError):
+    """A CONFIG_DB can't be judged by YANG models here: models or libyang are missing."""
+
+
+class Judge:
+    """Judges CONFIG_DBs by the models of one folder. May be shared by threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the models.
+
+        Args:
+            folder: `*.yang` of one release, as on a switch in /usr/local/yang-models.
+
+        Raises:
+            NoJudge: libyang's package is not installed, or the folder holds no such models.
+        """
+        try:
+            import oopt_gnpy_libyang as libyang
+        except ImportError as error:
+            hint = "pip install oopt-gnpy-libyang==0.1.1 (it has wheels for Linux on x86-64)"
+            raise NoJudge("judging by YANG models needs the package oopt-gnpy-libyang", hint) from error
+        self._libyang = libyang
+        self._lock = Lock()
+        try:
+            self.schema = Schema(folder)
+            libyang.set_log_options(libyang.LogOptions.Store)
+            self._context = libyang.Context(str(folder), libyang.ContextOptions.NoYangLibrary)
+            for module in self.schema.modules:
+                self._context.load_module(module)
+        except (BadYang, libyang.Error) as error:
+            hint = "name a folder with the rendered models of one release"
+            raise NoJudge(f"{folder} holds no models that can be used: {error}", hint) from error
+
+    def judge(self, tables: Mapping[str, Any]) -> list[Fault]:
+        """All that the models object to, in no special order; tables without a model are `unknown-table`."""
+        translation = Translation(self.schema, tables)
+        found = [*translation.faults, *self._verdict(translation)]
+        return [self._at_row(fault, tables) if fault.table and not fault.key else fault for fault in found]
+
+    def _at_row(self, fault: Fault, tables: Mapping[str, Any]) -> Fault:
+        """A fault of a key, which libyang can't place, at the rows with that part of the key."""
+        value, known = _QUOTED.search(fault.message), self.schema.tables.get(fault.table)
+        rows = tables.get(fault.table)
+        if not (value and known and fault.field and isinstance(rows, Mapping)):
+            return fault
+        position = {key: number for one in known.lists for number, key in enumerate(one.keys)}.get(fault.field)
+        for key in rows:
+            if position is not None and [part.strip() for part in key.split("|")][position : position + 1] == [
+                value[1]
+            ]:
+                return replace(fault, key=key, field="")
+        return fault
+
+    def _verdict(self, translation: Translation) -> Iterator[Fault]:
+        libyang = self._libyang
+        with self._lock:
+            self._context.clean_all_errors()
+            try:
+                self._context.parse_data(
+                    json.dumps(translation.data),
+                    libyang.DataFormat.JSON,
+                    libyang.ParseOptions.Strict
+                    | libyang.ParseOptions.JsonStringDataTypes
+                    | libyang.ParseOptions.NoState,
+                    libyang.ValidationOptions.MultiError | libyang.ValidationOptions.NoState,
+                )
+            except libyang.Error as error:
+                told = [(one.data_path or "", one.message or "", one.app_tag or "") for one in self._context.errors()]
+                objections = dict.fromkeys(told or [("", str(error), "")])
+            else:
+                return
+        for path, message, tag in objections:
+            if not _NO_KEY.search(message):  # follows from a key that was told already
+                yield self._fault(path, " ".join(message.split()), tag)
+
+    def _fault(self, path: str, message: str, tag: str) -> Fault:
+        table, key, field = origin(path)
+        missing, dangling = _MISSING.match(message), _NO_TARGET.match(message)
+        if missing:
+            takes = self._takes(table, key, missing["name"])
+            return Fault("is missing", table, key, missing["name"], takes and f"takes {takes}", "constraint")
+        if dangling:
+            row = _row_of(dangling["path"], dangling["value"])
+            hint = "add it, or take this out"
+            return Fault(f"{dangling['value']!r} is not there: no {row}", table, key, field, hint, "reference")
+        kind: Kind = "value"
+        if tag or any(word in message for word in ("ust condition", "hen condition", "Mandatory")):
+            kind = "constraint"
+        takes = self._takes(table, key, field)
+        return Fault(message, table, key, field, f"takes {takes}" if takes else "", kind)
+
+    def _takes(self, table: str, key: str, field: str) -> str:
+        """What a field takes, in words."""
+        known = self.schema.tables.get(table)
+        if known is None or not field:
+            return ""
+        nodes: list[Node] = [*known.lists, known.node]
+        nodes += [node for name, node in known.node.containers.items() if name == key]
+        nodes += [inner for node in known.lists for inner in node.lists]
+        found = (node.leaves[field].takes for node in nodes if field in node.leaves)
+        return next(found, "")
+
+
+def _row_of(path: str, value: str) -> str:
+    """The row that a reference of the models wants: `/vlan:sonic-vlan/vlan:VLAN/vlan:VLAN_LIST/vlan:name`."""
+    steps = [re.sub(r"\[.*?\]", "", step).rpartition(":")[2] for step in path.strip("/").split("/")]
+    steps = [step for step in steps if step not in ("..", "")]
+    table = steps[1] if len(steps) > 1 and steps[0].startswith("sonic-") else next(iter(steps), "row")
+    return f"{table}|{value}"
