@@ -136,12 +136,16 @@ class Inventory:
     boards: tuple[Board, ...] | None = None
 
 
+SensorKind = Literal["temperature", "fan", "voltage", "current", "power", "energy", "other"]
+"""What a sensor measures; `other` also for those that only have states."""
+
+
 @dataclass(frozen=True)
 class Sensor:
     """One reading."""
 
     name: str
-    kind: Literal["temperature", "fan", "voltage", "current", "power", "energy", "other"]
+    kind: SensorKind
     value: float | None
     """None where there is no reading now, and for sensors that only have states."""
     unit: str = ""

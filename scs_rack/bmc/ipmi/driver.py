@@ -1,16 +1,20 @@
 """The `Bmc` interface over IPMI 2.0. Sections are those of the IPMI specification v2.0 rev. 1.1."""
 
 import contextlib
+import datetime as dt
 import uuid
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
-from scs_rack.bmc.errors import NonsenseAnswer, ProtocolLacks, Refused
-from scs_rack.bmc.ipmi import fru, wire
+from scs_rack.bmc.errors import AnswerLost, NonsenseAnswer, ProtocolLacks, Refused
+from scs_rack.bmc.facts import Board, EventLog, Firmware, Inventory, PowerDraw, PowerLimit, Role, Sensor, User
+from scs_rack.bmc.ipmi import dcmi, deep, fru, sel, told, users, wire
 from scs_rack.bmc.ipmi.session import IpmiSession
-from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Identity, Macs, Power, Target
+from scs_rack.bmc.types import Bmc, BootDevice, BootOverride, Console, Identity, Macs, Power, Target
 
 APP, CHASSIS, STORAGE, TRANSPORT = 0x06, 0x00, 0x0A, 0x0C
 THIS_CHANNEL = 0x0E
-_DOWN, _UP, _CYCLE, _RESET, _SOFT = 0, 1, 2, 3, 5
+_DOWN, _UP, _CYCLE, _RESET, _NMI, _SOFT = 0, 1, 2, 3, 4, 5
 _DEVICES: dict[int, BootDevice] = {
     0: "none",
     1: "pxe",
@@ -67,14 +71,17 @@ class IpmiBmc(Bmc):
         """Chassis Control: power cycle."""
         await self._control(_CYCLE, once=True)
 
+    async def nmi(self) -> None:
+        """Chassis Control: pulse diagnostic interrupt."""
+        await self._control(_NMI, once=True)
+
     async def last_reset(self) -> str | None:
         """IPMI has no time of the last reset."""
         return None
 
     async def identity(self) -> Identity:
         """Get Device ID (20.1), Get System GUID (22.14), FRU 0 (34)."""
-        device = await self._read(APP, 0x01, b"", 5)
-        firmware = f"{device[2] & 0x7F}.{device[3] >> 4}{device[3] & 0x0F}"
+        firmware = await self._version()
         guid = ""
         with contextlib.suppress(Refused):
             guid = str(uuid.UUID(bytes=(await self._read(APP, 0x37, b"", 16))[:16][::-1]))
@@ -82,6 +89,10 @@ class IpmiBmc(Bmc):
         with contextlib.suppress(Refused):
             known = await self._fru()
         return Identity(known.manufacturer, known.product, known.serial, guid, firmware)
+
+    async def _version(self) -> str:
+        device = await self._read(APP, 0x01, b"", 5)
+        return f"{device[2] & 0x7F}.{device[3] >> 4}{device[3] & 0x0F}"
 
     async def macs(self) -> Macs:
         """Get LAN Configuration Parameters, parameter 5 (23.2). The server's own NICs are not in the standard."""
@@ -108,8 +119,105 @@ class IpmiBmc(Bmc):
         if wanted.device not in _BOOT:
             raise ProtocolLacks(f"{self.target.where}: IPMI can't boot from {wanted.device}", "Redfish can")
         await self._administrator()
+        if wanted.device != "none":
+            with contextlib.suppress(Refused):  # else many BMCs forget it after 60 s (parameter 3, bit 3)
+                await self._session.command(CHASSIS, 0x08, bytes([3, 0x08]))
         flags = 0x80 | 0x40 * wanted.persistent | 0x20 * (wanted.mode != "legacy") if wanted.device != "none" else 0
         await self._session.command(CHASSIS, 0x08, bytes([5, flags, _BOOT[wanted.device] << 2, 0, 0, 0]))
+
+    async def inventory(self) -> Inventory:
+        """Identity, and boards with a FRU inventory; IPMI tells nothing of CPUs, memory and disks."""
+        identity = await self.identity()
+        try:
+            boards = told.boards(await self._deep("inventory"))
+        except Refused:  # pyghmi asks for more bytes at once than some give
+            boards = (Board("System", identity.manufacturer, identity.model, identity.serial),)
+        return Inventory(identity, boards=boards)
+
+    async def sensors(self) -> tuple[Sensor, ...]:
+        """Sensors of the SDR repository."""
+        return told.sensors(await self._deep("sensors"))
+
+    async def events(self) -> EventLog:
+        """The SEL, and how full it is."""
+        _, capacity, full = await sel.fill(self._session, self.target.where)
+        return EventLog(told.events(await self._deep("events")), capacity, full)
+
+    async def clear_events(self) -> None:
+        """Clear SEL."""
+        await self._administrator()
+        await sel.clear(self._session, self.target.where)
+
+    async def clock(self) -> dt.datetime | None:
+        """Get SEL Time."""
+        return await sel.clock(self._session, self.target.where)
+
+    async def identify(self) -> bool | None:
+        """Get Chassis Status, bits 4 to 6 of byte 4: some say nothing."""
+        data = await self._read(CHASSIS, 0x01, b"", 3)
+        return bool(data[2] >> 4 & 0x03) if data[2] & 0x40 else None
+
+    async def set_identify(self, *, on: bool) -> None:
+        """Chassis Identify (28.5): for ever, or off."""
+        await self._administrator()
+        await self._session.command(CHASSIS, 0x04, bytes([0, on]))
+
+    async def power_draw(self) -> PowerDraw:
+        """DCMI."""
+        await self._administrator()
+        return await dcmi.draw(self._session, self.target.where)
+
+    async def power_limit(self) -> PowerLimit:
+        """DCMI."""
+        await self._administrator()
+        return await dcmi.limit(self._session, self.target.where)
+
+    async def set_power_limit(self, watts: int | None) -> None:
+        """DCMI."""
+        await self._administrator()
+        await dcmi.set_limit(self._session, self.target.where, watts)
+
+    async def firmware(self) -> tuple[Firmware, ...]:
+        """Get Device ID: that of the BMC alone."""
+        return (Firmware("BMC", await self._version()),)
+
+    async def users(self) -> tuple[User, ...]:
+        """Accounts of this channel."""
+        await self._administrator()
+        return await users.read(self._session, self.target.where)
+
+    async def add_user(self, name: str, password: str, role: Role) -> None:
+        """See `users.add`."""
+        await self._administrator()
+        await users.add(self._session, self.target.where, name, password, role)
+
+    async def set_user(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:
+        """See `users.change`."""
+        await self._administrator()
+        await users.change(self._session, self.target.where, name, role, enabled=enabled)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """See `users.set_password`."""
+        await self._administrator()
+        await users.set_password(self._session, self.target.where, name, password)
+
+    async def remove_user(self, name: str) -> None:
+        """See `users.remove`."""
+        await self._administrator()
+        await users.remove(self._session, self.target.where, name)
+
+    async def reset_bmc(self) -> None:
+        """Cold Reset (20.2)."""
+        await self._administrator()
+        with contextlib.suppress(AnswerLost):  # many are gone before they answer
+            await self._session.command(APP, 0x02, once=True)
+
+    def console(self) -> AbstractAsyncContextManager[Console]:
+        """Serial over LAN."""
+        return deep.console(self.target, self._session.limits)
+
+    async def _deep(self, work: str) -> Any:
+        return await deep.ask(self.target, self._session.limits, work)
 
     async def _control(self, number: int, *, once: bool) -> None:
         """Chassis Control (28.3)."""

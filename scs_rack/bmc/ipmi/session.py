@@ -7,7 +7,16 @@ number that it knows) and the same request number. Source: IPMI v2.0 rev. 1.1, 6
 import asyncio
 from typing import Self
 
-from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, NonsenseAnswer, NotSupported, PrivilegeTooLow, Refused
+from scs_rack.bmc.errors import (
+    AnswerLost,
+    BmcError,
+    Busy,
+    NoAnswer,
+    NonsenseAnswer,
+    NotSupported,
+    PrivilegeTooLow,
+    Refused,
+)
 from scs_rack.bmc.ipmi import rakp, wire
 from scs_rack.bmc.ipmi.link import Link
 from scs_rack.bmc.ipmi.login import Login, login
@@ -58,7 +67,7 @@ class IpmiSession:
         sockets: Sockets | None = None,
     ) -> None:
         self._target = target
-        self._limits = limits
+        self.limits = limits
         self._suites = suites
         self._link = Link(target, sockets)
         self._login: Login | None = None
@@ -71,7 +80,7 @@ class IpmiSession:
     async def __aenter__(self) -> Self:
         await self._link.open()
         try:
-            self._login = await login(self._link, self._target, self._limits, self._suites)
+            self._login = await login(self._link, self._target, self.limits, self._suites)
         except BaseException:
             self._link.close()
             raise
@@ -108,10 +117,10 @@ class IpmiSession:
                 wanted = (netfn | 1, number, request.sequence)
                 return answer if answer and (answer.netfn, answer.command, answer.sequence) == wanted else None
 
-            repeats = () if once else tuple(at for at in self._limits.repeats if at < self._limits.answer)
+            repeats = () if once else tuple(at for at in self.limits.repeats if at < self.limits.answer)
             try:
                 answer = await self._link.exchange(
-                    lambda: self._sealed(request), match, (0.0, *repeats), self._limits.answer
+                    lambda: self._sealed(request), match, (0.0, *repeats), self.limits.answer
                 )
             except NoAnswer as error:
                 if once:
@@ -165,8 +174,7 @@ class IpmiSession:
             return
         words = _COMPLETION.get(code, "refused")
         what = f"{self._link.where}: command {netfn:#04x}/{number:#04x}: {words} ({code:#04x})"
-        if code == 0xD4:
-            raise PrivilegeTooLow(what)
-        if code in (0xC1, 0xC2):
-            raise NotSupported(what)
-        raise (Busy if code in _BUSY else Refused)(what)
+        kinds: dict[int, type[BmcError]] = {0xD4: PrivilegeTooLow, 0xC1: NotSupported, 0xC2: NotSupported}
+        error = kinds.get(code, Busy if code in _BUSY else Refused)(what)
+        error.status = code
+        raise error

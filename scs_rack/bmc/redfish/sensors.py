@@ -1,14 +1,10 @@
 """Readings: Thermal and Power of the chassis, or their Sensors where there are none of those."""
 
-from typing import Literal, TypeAlias
-
-from scs_rack.bmc.facts import Sensor
+from scs_rack.bmc.facts import Sensor, SensorKind
 from scs_rack.bmc.redfish.read import absent, health, items, link, number, text
 from scs_rack.bmc.redfish.tree import Json, Tree
 
-Kind: TypeAlias = Literal["temperature", "fan", "voltage", "current", "power", "energy", "other"]
-
-_KINDS: dict[str, Kind] = {
+_KINDS: dict[str, SensorKind] = {
     "Temperature": "temperature",
     "Voltage": "voltage",
     "Current": "current",
@@ -50,7 +46,7 @@ async def _power(tree: Tree, chassis: Json) -> list[Sensor]:
     return found
 
 
-def _old(body: Json, kind: Kind, key: str, unit: str) -> Sensor:
+def _old(body: Json, kind: SensorKind, key: str, unit: str) -> Sensor:
     return Sensor(
         name=text(body, "Name") or text(body, "FanName") or text(body, "MemberId"),
         kind=kind,
