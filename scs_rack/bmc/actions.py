@@ -10,7 +10,7 @@ from scs_rack.bmc.errors import AnswerLost, BmcError, NoAnswer, Refused
 from scs_rack.bmc.types import Bmc, BootDevice, Power, TimeLimits
 from scs_rack.results import Finding, Result
 
-Action = Literal["on", "off", "soft", "cycle", "reset"]
+Action = Literal["on", "off", "soft", "cycle", "reset", "nmi"]
 
 _FIRST_LOOK = 0.1
 _SLOWEST_LOOK = 3.0
@@ -29,6 +29,7 @@ async def act(bmc: Bmc, action: Action, limits: TimeLimits) -> Result:
         "soft": _soft,
         "cycle": _cycle,
         "reset": _reset,
+        "nmi": _nmi,
     }
     result = await steps[action](bmc, limits)
     return Result(
@@ -102,6 +103,17 @@ async def _reset(bmc: Bmc, limits: TimeLimits) -> Result:
             return _lied(bmc, step, "a new time of the last reset", str(before), limits.power)
         await asyncio.sleep(0.5)
     return Result(bmc.target.name, step, changed=True)
+
+
+async def _nmi(bmc: Bmc, limits: TimeLimits) -> Result:  # noqa: ARG001 (as all actions)
+    """Sent once; only the server's own console could tell what came of it."""
+    step = "NMI"
+    if await bmc.power_state() is Power.OFF:
+        raise Refused(f"{bmc.target.name} is off: nothing to interrupt", "`scs-rack power on` switches it on")
+    await bmc.nmi()
+    expected, seen = "a sign that the processors were interrupted", "no BMC tells; that it accepted the NMI is known"
+    unseen = Finding("nmi-not-observable", "info", bmc.target.name, expected, seen, "see the server's console")
+    return Result(bmc.target.name, step, changed=True, findings=(unseen,))
 
 
 async def _ensure(bmc: Bmc, step: str, wanted: Power, ask: Callable[[], Awaitable[None]], limit: float) -> Result:

@@ -143,6 +143,10 @@ class Fleet:
                 task.cancel()
             await asyncio.gather(*rest, return_exceptions=True)
 
+    async def one(self, target: Target, work: Callable[[Bmc], Awaitable[T]], within: float | None = None) -> Outcome[T]:
+        """As `run`, for one BMC; for callers that keep an order of their own."""
+        return await self._outcome(target, work, within)
+
     @asynccontextmanager
     async def _ipmi(self, target: Target) -> AsyncIterator[IpmiSession]:
         """A session, with the cipher suite first that the BMC took the last time."""

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scs_rack import pki, vault
-from scs_rack.bmc import Bmc, BmcError, Fleet, Outcome, Target, targets
+from scs_rack.bmc import Bmc, BmcError, Fleet, Outcome, Target, TimeLimits, targets
 from scs_rack.bmc.errors import NoAnswer
 from scs_rack.bmc.stream import stream
 from scs_rack.cli.common import json_option, rack_dir, rack_option
@@ -37,6 +38,21 @@ class Call:
     design: Design
     targets: list[Target]
     ca_file: Path
+    rack_dir: Path
+    secrets: dict[str, str]
+    at_once: int | None = None
+    """BMCs in work at the same time, at most; as files and memory allow when None."""
+    rate: float | None = None
+    """BMCs begun in a second, at most."""
+
+    @property
+    def state_dir(self) -> Path:
+        """State of the rack."""
+        return state_dir(self.design.rack.name)
+
+    def fleet(self, limits: TimeLimits | None = None) -> AbstractAsyncContextManager[Fleet]:
+        """The fleet, to be opened."""
+        return Fleet.open(self.ca_file, limits, self.at_once, self.rate, self.state_dir / "bmc/known.json")
 
 
 def fleet_options(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +61,8 @@ def fleet_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("servers", metavar="SERVER", nargs="*", help="only these servers (default: all, also spares)")
     limit_option(parser)
     json_option(parser)
+    parser.add_argument("--at-once", type=_positive, metavar="N", help="call no more than N BMCs at the same time")
+    parser.add_argument("--rate", type=_positive, metavar="N", help="begin no more than N BMCs in a second")
 
 
 def call(args: argparse.Namespace) -> Call:
@@ -66,26 +84,85 @@ def call(args: argparse.Namespace) -> Call:
     ]
     if not names:
         raise UsageError("no server fits", "--limit may name switches, which have no BMC")
-    found = targets(design, vault.load(folder), names)
+    secrets = vault.load(folder)
+    found = targets(design, secrets, names)
     enter(design)
-    return Call(design, found, pki.files(state_dir(design.rack.name)).ca)
+    ca = pki.files(state_dir(design.rack.name)).ca
+    return Call(design, found, ca, folder, secrets, getattr(args, "at_once", None), getattr(args, "rate", None))
 
 
-def collect(which: Call, work: Callable[[Bmc, Fleet], Awaitable[T]], doing: str) -> list[Outcome[T]]:
-    """Do the work on all BMCs with progress on standard error; outcomes in the order of the rack file."""
+def each(which: Call, work: Callable[[Bmc, Fleet], Awaitable[T]], within: float | None = None) -> Iterator[Outcome[T]]:
+    """Do the work on all BMCs and give each outcome as soon as it is there.
+
+    Args:
+        which: whom to call.
+        work: what to do with each.
+        within: seconds for all of it at one BMC (see `Fleet.run`).
+    """
 
     async def outcomes() -> AsyncIterator[Outcome[T]]:
-        async with Fleet.open(which.ca_file) as fleet:
-            async for outcome in fleet.run(which.targets, lambda bmc: work(bmc, fleet)):
+        async with which.fleet() as fleet:
+            async for outcome in fleet.run(which.targets, lambda bmc: work(bmc, fleet), within):
                 yield outcome
 
+    return stream(outcomes)
+
+
+def collect(
+    which: Call, work: Callable[[Bmc, Fleet], Awaitable[T]], doing: str, within: float | None = None
+) -> list[Outcome[T]]:
+    """As `each`, with progress on standard error; outcomes in the order of the rack file."""
     found: dict[str, Outcome[T]] = {}
     console = Console(stderr=True, highlight=False)
     with console.status(f"{doing}: 0 of {len(which.targets)} BMCs") as status:
-        for outcome in stream(outcomes):
+        for outcome in each(which, work, within):
             found[outcome.target.name] = outcome
             status.update(f"{doing}: {len(found)} of {len(which.targets)} BMCs")
     return [found[target.name] for target in which.targets]
+
+
+@contextmanager
+def waiting(which: Call, doing: str) -> Iterator[Callable[[], None]]:
+    """A line of progress on a terminal while BMCs answer; call what it gives for each that did."""
+    console, heard, many = Console(stderr=True, highlight=False), 0, len(which.targets)
+    with console.status(f"{doing}: 0 of {many} BMCs") as status:
+
+        def one_more() -> None:
+            nonlocal heard
+            heard += 1
+            status.update(f"{doing}: {heard} of {many} BMCs")
+
+        yield one_more
+
+
+class Rows:
+    """A table that grows: each row is printed as soon as it is known.
+
+    Args:
+        console: where to.
+        columns: titles and widths.
+    """
+
+    def __init__(self, console: Console, columns: Mapping[str, int]) -> None:
+        self._console = console
+        self._columns = columns
+        self._begun = False
+
+    def add(self, *cells: str, style: str = "") -> None:
+        """Print a row, after the titles where it is the first."""
+        if not self._begun:
+            self._begun = True
+            self._line(tuple(self._columns), "bold")
+        self._line(cells, style)
+
+    def _line(self, cells: Sequence[str], style: str) -> None:
+        padded = [cell.ljust(width) for cell, width in zip(cells, self._columns.values(), strict=False)]
+        self._console.print("  ".join(padded).rstrip(), style=style or None, markup=False, soft_wrap=True)
+
+
+def wide(names: Iterable[str], title: str) -> int:
+    """Width of a column that holds these."""
+    return max([len(title), *(len(name) for name in names)])
 
 
 def table(*columns: str) -> Table:
@@ -113,6 +190,13 @@ def print_failures(console: Console, outcomes: Sequence[Outcome[T]], findings: S
         console.print(f"[{_COLOURS[finding.severity]}]{finding.severity}[/] {escape(text)}", soft_wrap=True)
         if finding.hint:
             console.print(f"      hint: {escape(finding.hint)}", style="dim", soft_wrap=True)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("a number from 1 on")
+    return value
 
 
 def error_data(error: BmcError | None) -> dict[str, str] | None:

@@ -14,6 +14,11 @@ def draws(draft: Draft) -> Iterator[Draw]:
         model = draft.model(name)
         if model:
             yield server.power_w or model.power_w, tuple(server.feeds)
+    yield from switch_draws(draft)
+
+
+def switch_draws(draft: Draft) -> Iterator[Draw]:
+    """What each switch may draw at most; switches are always on."""
     for name, switch in draft.switches.items():
         stated = switch.power_w or (draft.portmaps[name].power_w if name in draft.portmaps else 0)
         yield stated, tuple(switch.feeds)
