@@ -26,7 +26,8 @@ def render(args: argparse.Namespace) -> int:
     """Load, derive, write.
 
     1. Read the rack file; all faults at once.
-    2. Derive everything in memory: inventory.json, switches/NAME/config_db.json, cables.csv, addresses.csv, rack.svg.
+    2. Derive everything in memory: inventory.json, cables.csv, addresses.csv, rack.svg, and for each switch
+       switches/NAME/config_db.json, with frr.conf where its release wants one and host.sh for what has no table.
     3. Replace the files of this rack in the folder, remove those of switches that are gone, leave all others alone.
     """
     from scs_rack.design import make_design

@@ -27,8 +27,12 @@ def register(commands: Commands) -> None:
 def _file(args: argparse.Namespace) -> Path:
     """The rack file as a person would write it: relative to the folder one is in, where that is shorter."""
     path = Path(args.rack) if args.rack and Path(args.rack).is_file() else rack_dir(args) / "rack.yml"
-    near = Path(os.path.relpath(path))
-    return near if len(str(near)) < len(str(path)) else path
+    return Path(_near(path))
+
+
+def _near(path: Path) -> str:
+    near = os.path.relpath(path)
+    return near if len(near) < len(str(path)) else str(path)
 
 
 def summary(rack: Rack) -> dict[str, int]:
@@ -48,7 +52,12 @@ def validate(args: argparse.Namespace) -> int:
 
     path = _file(args)
     rack, found = check_rack(path)
-    faults: list[Fault] = [replace(fault, file=str(path)) for fault in found]
+    faults: list[Fault] = [replace(fault, file=_near(Path(fault.file))) for fault in found]
+    if rack and rack.overlays and not faults:
+        from scs_rack.design import make_design
+        from scs_rack.sonic.generate import all_conflicts
+
+        faults = [replace(fault, file=_near(Path(fault.file))) for fault in all_conflicts(make_design(rack))]
     counts = summary(rack) if rack else {}
     if args.json:
         print(

@@ -25,10 +25,6 @@ class Overlay:
     tables: Mapping[str, Mapping[str, Mapping[str, str | list[str]]]]
     """Table → key → fields. A table without rows shall be empty on the switch."""
 
-    def where(self, *path: str) -> str:
-        """File and line of a table, row or field, for people."""
-        return f"{self.source.file}:{self.source.line(path, of_key=True)}"
-
 
 def read_overlays(folder: Path, switches: Iterable[str]) -> tuple[dict[str, Overlay], list[Fault]]:
     """Overlays of a rack by switch, and what is wrong with them.

@@ -28,21 +28,30 @@ def _json(data: Any) -> str:
     return json.dumps(data, indent=2, sort_keys=True) + "\n"
 
 
-def _switch_file(name: str) -> str:
-    return f"switches/{name}/config_db.json"
+SWITCH_FILES = ("config_db.json", "frr.conf", "host.sh")
+"""Files that a switch may have."""
+
+
+def _switch_files(design: Design, name: str) -> dict[str, str]:
+    """Files of a switch: secrets are named in them, not told, so that anybody may read them."""
+    from scs_rack.sonic.generate import config_db
+    from scs_rack.sonic.host import files
+
+    found = {"config_db.json": _json(config_db(design, name)), **files(design, name)}
+    return {f"switches/{name}/{file}": text for file, text in found.items()}
 
 
 def rendered(design: Design) -> dict[str, str]:
     """Name and content of every file; the same rack gives the same bytes."""
-    from scs_rack.sonic.generate import config_db
-
-    return {
+    found = {
         INVENTORY: _json(inventory(design)),
         "cables.csv": cables_csv(design),
         "addresses.csv": addresses_csv(design),
         "rack.svg": elevation(design),
-        **{_switch_file(name): _json(config_db(design, name)) for name in design.switches},
     }
+    for name in design.switches:
+        found |= _switch_files(design, name)
+    return found
 
 
 def _own(folder: Path, rack: str) -> set[str]:
@@ -64,7 +73,8 @@ def _own(folder: Path, rack: str) -> set[str]:
         raise UsageError(f"{folder} holds {present[0]}, which is not of scs-rack", hint) from None
     if owner != rack:
         raise UsageError(f"{folder} holds the files of rack {owner}", hint)
-    return {_switch_file(name) for name in switches if isinstance(name, str) and "/" not in name and name != ".."}
+    names = [name for name in switches if isinstance(name, str) and "/" not in name and name != ".."]
+    return {f"switches/{name}/{file}" for name in names for file in SWITCH_FILES}
 
 
 def _replace(path: Path, content: str) -> bool:

@@ -14,6 +14,8 @@ from scs_rack.sonic.site import Site
 VTEP, NVO = "vtep", "nvo"
 """Names of the tunnel end point and of the EVPN instance; SONiC has one of each."""
 EVPN = "l2vpn_evpn"
+ANYCAST_RELEASE = "master"
+"""First release with a table for anycast gateways."""
 KEEPALIVE, SESSION_TIMEOUT = 1, 15
 """Seconds between messages of an MC-LAG pair, and after which the other one is taken as gone."""
 
@@ -59,8 +61,13 @@ class Overlay:
             if not segment.vrf:
                 continue
             name = f"Vlan{segment.vlan}"
-            vlan[name] = {"vlanid": str(segment.vlan), "mac": self.layer2.gateway_mac}
+            vlan[name] = {"vlanid": str(segment.vlan)}
             svi[name] = {"vrf_name": segment.vrf}
+            if self.site.switch.release >= ANYCAST_RELEASE:
+                tables["SAG"] = {"GLOBAL": {"gateway_mac": self.layer2.gateway_mac}}
+                svi[name]["static_anycast_gateway"] = "true"
+            else:
+                vlan[name]["mac"] = self.layer2.gateway_mac
             svi |= {f"{name}|{address}": {} for address in (segment.gateway4, segment.gateway6) if address}
         if vlan:
             tables["VLAN"] = vlan

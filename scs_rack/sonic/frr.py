@@ -107,7 +107,7 @@ def _address_family(tables: _Tables, vrf: str, family: str) -> Iterator[str]:
     settings = tables.get("BGP_GLOBALS_AF", {}).get(f"{vrf}|{family}", {})
     if _truthy(settings.get("advertise-all-vni")):
         yield "advertise-all-vni"
-    if family.endswith("_unicast"):
+    if family.endswith("_unicast") and (vrf == DEFAULT or settings):
         yield f"maximum-paths {settings.get('max_ebgp_paths', '1')}"
 
 

@@ -9,11 +9,12 @@ configuration that belongs to it.
 from collections.abc import Iterator
 
 from scs_rack.design import Design
+from scs_rack.model.fault import Fault
 from scs_rack.sonic.acl import acls
 from scs_rack.sonic.device import is_split, management, metadata, neighbours
 from scs_rack.sonic.evpn import Overlay, multihoming
 from scs_rack.sonic.frr import frr_conf
-from scs_rack.sonic.overlay import Conflict, conflicts, merged
+from scs_rack.sonic.overlay import conflicts, merged
 from scs_rack.sonic.ports import breakouts, lags, ports, vlans
 from scs_rack.sonic.qos import qos
 from scs_rack.sonic.routing import BGP_TABLES, routing
@@ -80,12 +81,10 @@ def config_db(design: Design, switch_name: str) -> Tables:
     return merged(generated(design, switch_name), design.rack.overlays.get(switch_name))
 
 
-def all_conflicts(design: Design) -> list[Conflict]:
+def all_conflicts(design: Design) -> list[Fault]:
     """Contradictions between the rack file and all overlays."""
     return [
-        conflict
-        for name, overlay in design.rack.overlays.items()
-        for conflict in conflicts(generated(design, name), overlay)
+        fault for name, overlay in design.rack.overlays.items() for fault in conflicts(generated(design, name), overlay)
     ]
 
 

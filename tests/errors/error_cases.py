@@ -1,5 +1,9 @@
-"""Wrong rack files: a case is what is spoiled in base.yml (or a whole file, rack.raw), and what is said of it."""
+"""Wrong rack files: a case is what is spoiled in base.yml (or a whole file, rack.raw), and what is said of it.
 
+A case may have overlays of switches too, in `switches/`.
+"""
+
+import shutil
 from pathlib import Path
 
 import yaml
@@ -27,9 +31,16 @@ def faults_of(case: str, folder: Path) -> list[Fault]:
     """All faults of a case."""
     path = folder / "rack.yml"
     path.write_bytes(spoiled(case))
+    shutil.rmtree(folder / "switches", ignore_errors=True)
+    if (FOLDER / case / "switches").is_dir():
+        shutil.copytree(FOLDER / case / "switches", folder / "switches")
     return check_rack(path)[1]
 
 
 def said(faults: list[Fault]) -> str:
     """What a person reads, with the bare name of the file."""
-    return "".join(f"{fault}\n".replace(fault.file, "rack.yml", 1) for fault in faults)
+    return "".join(f"{fault}\n".replace(fault.file, _bare(Path(fault.file)), 1) for fault in faults)
+
+
+def _bare(path: Path) -> str:
+    return path.name if path.name == "rack.yml" else f"{path.parent.name}/{path.name}"

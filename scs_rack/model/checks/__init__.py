@@ -6,7 +6,19 @@ a problem of something absent at the entry that lacks it.
 
 from collections.abc import Callable, Iterator
 
-from scs_rack.model.checks import cables, cabling, cloud, devices, networks, numbers, power, units
+from scs_rack.model.checks import (
+    cables,
+    cabling,
+    cloud,
+    devices,
+    layer2,
+    networks,
+    numbers,
+    power,
+    switch_ports,
+    switching,
+    units,
+)
 from scs_rack.model.draft import Draft
 from scs_rack.model.fault import Fault, Problem
 from scs_rack.model.source import Source
@@ -48,6 +60,23 @@ CHECKS: tuple[Check, ...] = (
     cabling.external_ports,
     cabling.manager_cable,
     cabling.oob_reach,
+    switch_ports.switch_port,
+    switch_ports.switch_port_use,
+    switch_ports.switch_port_ends,
+    switch_ports.lag_port,
+    switch_ports.lag_cables,
+    layer2.segment_vlan,
+    layer2.segment_vni,
+    layer2.segment_vrf,
+    layer2.switch_vlan,
+    layer2.pair_switches,
+    layer2.pair_multihoming,
+    layer2.pair_address,
+    layer2.shared_lag,
+    switching.switch_release,
+    switching.switch_mtu,
+    switching.switch_users,
+    switching.roce_classes,
     cloud.control_nodes,
     cloud.replicas,
     cloud.storage_disks,

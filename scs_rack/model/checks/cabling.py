@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
+from scs_rack.model.checks.switching import spanning_tree
 from scs_rack.model.draft import MANAGER, Draft
-from scs_rack.model.ends import BMC_PORT, SWITCH_MGMT_PORT
+from scs_rack.model.ends import BMC_PORT, SWITCH_MGMT_PORT, Port
 from scs_rack.model.fault import Problem
 
 
@@ -129,12 +130,34 @@ def manager_cable(draft: Draft) -> Iterator[Problem]:
             yield Problem((MANAGER, "nics", nic), "the NIC has no cable", hint, "")
 
 
+def _bundle(draft: Draft, one: Port, other: Port) -> tuple[tuple[str, str], ...] | None:
+    """The LAGs that a cable belongs to at both ends."""
+    found = [
+        (port.device, name)
+        for port in (one, other)
+        for name, lag in draft.switches[port.device].lags.items()
+        if port.port in lag.ports
+    ]
+    return tuple(sorted(found)) if len(found) == 2 else None
+
+
+def _trunks(draft: Draft) -> Iterator[tuple[int, Port, Port, bool]]:
+    """Cables that carry the out-of-band network between switches, one a LAG; and whether it may close a loop."""
+    bundles = set()
+    for number, one, other in draft.wiring.pairs:
+        if not one.use == other.use == "data" or "oob" not in (one.role, other.role) or one.device == other.device:
+            continue
+        bundle = _bundle(draft, one, other)
+        if bundle not in bundles:
+            yield number, one, other, all(spanning_tree(draft, port.device) for port in (one, other))
+        bundles |= {bundle} if bundle else set()
+
+
 def oob_reach(draft: Draft) -> Iterator[Problem]:
     """Out-of-band switches form one tree: all reach the manager, and no cables form a loop."""
     groups = _Groups(draft.switches)
-    for number, one, other in draft.wiring.pairs:
-        trunk = one.use == other.use == "data" and "oob" in (one.role, other.role)
-        if trunk and one.device != other.device and not groups.join(one.device, other.device):
+    for number, one, other, loops in _trunks(draft):
+        if not groups.join(one.device, other.device) and not loops:
             hint = f"{one.device} and {other.device} are joined already, and nothing here breaks loops"
             value = f"{one.device}:{one.port} to {other.device}:{other.port}"
             yield Problem(("cables", number), "the cable closes a loop of the out-of-band network", hint, value)

@@ -63,6 +63,14 @@ def _loopbacks(draft: Draft, prefix: IPv4Network) -> Iterator[_Number]:
         yield _number(name, "loopback", key, stated=device.loopback4, unit=device.unit, derived=derived)
 
 
+def loopback_users(draft: Draft) -> dict[IPv4Address, str]:
+    """Who has which address of the loopback pool, and outside of it."""
+    if not draft.pools:
+        return {}
+    users = {number.value: number.who for number in _loopbacks(draft, draft.pools.loopback4) if number.value}
+    return {address: who for address, who in _fixed(draft).items() if address in draft.pools.loopback4} | users
+
+
 def _asns(draft: Draft) -> Iterator[_Number]:
     for section, name, device in _devices(draft) if draft.pools else ():
         key, derived = (section, name, "asn"), nth_asn(draft.pools.asn, device.unit) if draft.pools else None
