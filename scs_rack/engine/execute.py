@@ -16,6 +16,8 @@ from scs_rack.results import Finding, Result, StageOutcome
 
 GRACE = 10.0
 """Seconds that stages have to end after the operator asked for the second time."""
+STILL = 5.0
+"""Seconds that a gate may wait that is only asked whether a finished stage is finished still."""
 GOOD: frozenset[State] = frozenset({"passed", "verified"})
 
 
@@ -113,7 +115,7 @@ class Execution:
         if self._gates_only:
             return self._judge(stage, ())
         if stage.name in self._done:
-            observed = self._judge(stage, ())
+            observed = self._judge(stage, (), STILL)
             if observed.state == "passed":
                 return replace(observed, state="verified", reason="done before, nothing to do")
         results = self._apply(stage)
@@ -142,11 +144,11 @@ class Execution:
             results.append(self._redactor.result(result))
         return tuple(results)
 
-    def _judge(self, stage: Stage, results: tuple[Result, ...]) -> StageEnd:
+    def _judge(self, stage: Stage, results: tuple[Result, ...], patience: float | None = None) -> StageEnd:
         """Ask the gate; one that breaks has not passed."""
         self._listener.gate_started(stage)
         try:
-            found = tuple(map(self._redactor.finding, stage.gate(self._ctx)))
+            found = tuple(map(self._redactor.finding, stage.gate(replace(self._ctx, patience=patience))))
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001 (as above)

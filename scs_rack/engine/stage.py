@@ -42,8 +42,14 @@ class Context:
     emit: Callable[[Result], None] = field(default=lambda _result: None)
     """Called with each result as it comes: journal and progress listen here."""
     options: dict[str, Any] = field(default_factory=dict)
+    patience: float | None = None
+    """Seconds that a gate may wait for what is not yet so; None leaves it to the gate."""
     stop: Stop = field(default_factory=Stop)
     """Loops that wait use `ctx.stop.wait(seconds)` in place of sleep, and leave when it returns True."""
+
+    def wait_for(self, usual: float) -> float:
+        """Seconds that a gate waits where it usually waits so long."""
+        return usual if self.patience is None else min(usual, self.patience)
 
     def selected(self, name: str) -> bool:
         """True if the limit takes in this device."""

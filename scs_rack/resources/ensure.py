@@ -1,5 +1,6 @@
 """Compare what is wanted with what the cloud has, and make it so; every change is read back."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -238,6 +239,8 @@ def connect(clouds: Path, name: str) -> Connection:
     """
     import openstack
 
+    # what it can't reach comes to us as an exception; beside that it prints a line for each try
+    logging.getLogger("keystoneauth").setLevel(logging.ERROR)
     config = openstack.config.OpenStackConfig(config_files=[str(clouds)], load_envvars=False)
     return openstack.connection.Connection(config=config.get_one(cloud=name))
 

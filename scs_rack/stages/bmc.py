@@ -124,7 +124,7 @@ async def _gate(ctx: Context) -> list[Finding]:
         elif node.in_service:
             running.append(node)
     failures = await asyncio.gather(
-        *(wait_for_ssh(str(node.mgmt.ip), GATE_WAIT, ctx.stop.requested.is_set) for node in running)
+        *(wait_for_ssh(str(node.mgmt.ip), ctx.wait_for(GATE_WAIT), ctx.stop.requested.is_set) for node in running)
     )
     for node, failure in zip(running, failures, strict=True):
         if failure:

@@ -87,7 +87,7 @@ class CephStage(AnsibleStage):
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask the cluster until it is healthy (up to a minute); then write, read and remove data."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + ctx.wait_for(PATIENCE)
         while True:
             findings = self._look(ctx, "")
             if not findings:

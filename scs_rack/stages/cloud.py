@@ -124,7 +124,7 @@ class CloudStage(AnsibleStage):
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every API over verified TLS, and the services for their own view, until all is well or time is up."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + ctx.wait_for(PATIENCE)
         cloud = connect(clouds_file(ctx.state_dir), "admin")
         while True:
             findings = look(ctx, cloud)

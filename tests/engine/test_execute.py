@@ -3,7 +3,7 @@ import time
 
 from engine_fakes import Fake, Notes, context, error
 
-from scs_rack.engine.execute import Execution
+from scs_rack.engine.execute import STILL, Execution
 from scs_rack.errors import Unreachable
 from scs_rack.results import Finding, Result
 
@@ -112,6 +112,13 @@ def test_a_stage_done_before_is_applied_when_its_gate_fails_now(tmp_path):
     stage = Fake("a", work=lambda _: mended.append(1) or [], observed=lambda _: [] if mended else [error()])
     found = ends([stage], context(tmp_path), done=frozenset({"a"}))
     assert (found["a"].state, stage.applied, stage.asked) == ("passed", 1, 2)
+
+
+def test_whether_a_finished_stage_is_so_still_is_asked_without_patience(tmp_path):
+    waits = []
+    stage = Fake("a", observed=lambda ctx: waits.append(ctx.wait_for(150.0)) or ([error()] if len(waits) == 1 else []))
+    ends([stage], context(tmp_path), done=frozenset({"a"}))
+    assert waits == [STILL, 150.0]
 
 
 def test_asking_gates_applies_nothing_and_asks_all(tmp_path):
