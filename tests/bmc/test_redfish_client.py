@@ -94,7 +94,7 @@ async def test_the_session_is_deleted_also_after_an_error(tls_files: Files, monk
 
         with pytest.raises(RuntimeError):
             await call(it.target, tls_files[0], fail)
-        assert servers[0]._sessions == {}
+        assert servers[0].sessions == {}
 
 
 async def test_who_is_trusted(tls_files: Files, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from scs_rack.lab.bmc.config import BmcConfig, LiveFaults
+from scs_rack.lab.bmc.config import BmcConfig
+from scs_rack.lab.bmc.faults import LiveFaults
 from scs_rack.lab.bmc.machine import BootOverride, Machine
 from scs_rack.lab.bmc.power import FakePower
 
@@ -77,7 +78,7 @@ def test_faults_are_read_again_and_half_a_file_changes_nothing(tmp_path: Path) -
     path = tmp_path / "bmc.json"
     stated = json.loads(config().model_dump_json())
     path.write_text(json.dumps(stated))
-    faults = LiveFaults(config(), path)
+    faults = LiveFaults([], 3.0, path)
     assert "silent" not in faults
     path.write_text(json.dumps(stated | {"faults": ["silent"]}))
     assert "silent" in faults

@@ -198,7 +198,7 @@ def test_curl_reads_the_tree(bmc: Running) -> None:
     while waiting:  # every link leads somewhere
         found = waiting.pop()
         for path in _links(found):
-            if path not in seen:
+            if path not in seen and "#" not in path:
                 seen.add(path)
                 status, resource = curl(bmc, path)
                 assert status == 200, path

@@ -8,10 +8,15 @@ import yaml
 from pydantic import Field, ValidationError
 
 from scs_rack.errors import UsageError
+from scs_rack.lab.bmc.faults import Fault
 from scs_rack.model.base import Mac, Strict
 
-Fault = Literal["silent", "lies", "slow"]
-"""`silent` answers nothing, `lies` says yes to power and boot commands and does nothing, `slow` waits first."""
+
+class DiskConfig(Strict):
+    """A disk that the BMC knows of."""
+
+    size_gb: int = Field(gt=0)
+    kind: Literal["nvme", "ssd", "hdd"] = "nvme"
 
 
 class BmcConfig(Strict):
@@ -24,22 +29,39 @@ class BmcConfig(Strict):
     """Name of the server that this BMC controls."""
     address: ipaddress.IPv4Address
     prefixlen: int = Field(default=24, ge=1, le=32)
+    kind: Literal["server", "shelf"] = "server"
+    """What it manages: a server, or the rack's power shelf (Redfish only)."""
     protocol: Literal["redfish", "ipmi"]
+    """The protocol whose port is told when it is ready."""
+    both: bool = False
+    """Serve the other protocol too, as real BMCs do."""
     user: str = Field(min_length=1, max_length=16)
     password: str = Field(min_length=1, max_length=20, repr=False)
     mac: Mac
     """MAC address of the BMC's own port."""
     nics: dict[str, Mac] = Field(default_factory=dict)
     """MAC addresses of the server's own NICs, by name."""
+    vendor: str = "scs-rack lab"
     model: str = "generic"
     serial: str
+    cpus: int = Field(default=2, gt=0)
+    memory_gib: int = Field(default=8, gt=0)
+    disks: dict[str, DiskConfig] = Field(default_factory=dict)
+    power_w: float = Field(default=150, gt=0)
+    """Highest draw of the server in watts; a shelf's capacity."""
+    psus: int = Field(default=2, ge=1, le=6)
+    """Power supplies."""
     cert: Path | None = None
     """Certificate chain (PEM) of the Redfish server."""
     key: Path | None = None
+    expired_cert: Path | None = None
+    """Certificate for the same key that has expired, for the fault; made without a CA when not stated."""
     state_dir: Path | None = None
     """Where the boot override outlives a restart of the BMC; in memory when not stated."""
     port: int | None = Field(default=None, ge=0, le=65535)
     """Port of tests; the protocol's own when not stated."""
+    other_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of the other protocol with `both`; its own when not stated."""
     power: Literal["lab", "fake"] = "lab"
     """`fake` switches nothing but a variable: for tests of protocols."""
     faults: list[Fault] = Field(default_factory=list)
@@ -60,35 +82,3 @@ def load_config(path: Path) -> BmcConfig:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
         raise UsageError(f"wrong BMC configuration {path}: {faults}") from error
-
-
-class LiveFaults:
-    """The faults that a configuration file asks for at this moment."""
-
-    def __init__(self, config: BmcConfig, path: Path | None = None) -> None:
-        self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self.slow_seconds = config.slow_seconds
-        self._faults: frozenset[str] = frozenset(config.faults)
-
-    def __contains__(self, fault: str) -> bool:
-        self._refresh()
-        return fault in self._faults
-
-    def set(self, *faults: Fault) -> None:
-        """Set them directly (tests without a file)."""
-        self._faults = frozenset(faults)
-
-    def _refresh(self) -> None:
-        if self._path is None:
-            return
-        try:
-            status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            if stamp == self._stamp:
-                return
-            config = load_config(self._path)
-        except (OSError, UsageError):
-            return  # being rewritten: what was in force stays in force until the file is whole again
-        self._stamp = stamp
-        self._faults, self.slow_seconds = frozenset(config.faults), config.slow_seconds

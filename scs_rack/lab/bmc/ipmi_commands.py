@@ -25,7 +25,10 @@ USER, OPERATOR, ADMINISTRATOR = 2, 3, 4
 LAN_CHANNEL = 1
 THIS_CHANNEL = 0x0E
 CONTROL: dict[int, Action] = {0: "off", 1: "on", 2: "cycle", 3: "reset", 5: "soft"}
-BOOT: dict[int, BootTarget] = {0: "none", 1: "pxe", 2: "disk", 5: "cd", 6: "bios"}
+BOOT: dict[int, BootTarget] = {
+    0: "none", 1: "pxe", 2: "disk", 3: "safe", 4: "diag", 5: "cd", 6: "bios", 7: "remote-removable", 8: "remote-cd",
+    11: "remote-disk", 15: "usb",
+}  # fmt: skip
 
 Handler = Callable[[Machine, bytes], Awaitable[bytes]]
 

@@ -1,9 +1,11 @@
 """What a virtual BMC switches: a real node of the lab, or a variable in tests."""
 
+import os
 import time
+from pathlib import Path
 from typing import Protocol
 
-from scs_rack.lab import nodes
+from scs_rack.lab import cgroup, nodes
 from scs_rack.lab.bmc.config import BmcConfig
 
 
@@ -11,7 +13,7 @@ class PowerBackend(Protocol):
     """Power of one server. Calls may block for seconds; the BMC makes them in threads."""
 
     def power_state(self) -> bool:
-        """True while the server runs, also while it shuts down."""
+        """True while the server runs, also while it shuts down; never blocks."""
         ...
 
     def start(self) -> None:
@@ -22,6 +24,14 @@ class PowerBackend(Protocol):
         """Power off: at once, or by asking the operating system; does nothing on a server that is off."""
         ...
 
+    def load(self) -> float:
+        """Part of its processors' time that the server used since this was last asked, 0 to 1; never blocks."""
+        ...
+
+    def console(self) -> Path | None:
+        """Folder with the console's log and socket; None when there is no console."""
+        ...
+
 
 class FakePower:
     """Power as a variable.
@@ -29,13 +39,17 @@ class FakePower:
     Args:
         on: state to begin with.
         delay: seconds that each action takes.
+        console: folder of a console, for tests of SOL.
     """
 
-    def __init__(self, *, on: bool = False, delay: float = 0.0) -> None:
+    def __init__(self, *, on: bool = False, delay: float = 0.0, console: Path | None = None) -> None:
         self.on = on
         self.delay = delay
+        self.work = 0.0
+        """What `load` says."""
         self.actions: list[str] = []
         """What was really done, in order."""
+        self._console = console
 
     def power_state(self) -> bool:
         """True while on."""
@@ -53,6 +67,14 @@ class FakePower:
         self.on = False
         self.actions.append("kill" if hard else "shutdown")
 
+    def load(self) -> float:
+        """What the test says."""
+        return self.work
+
+    def console(self) -> Path | None:
+        """What the test gave."""
+        return self._console
+
 
 class LabPower:
     """Power of a node of the lab."""
@@ -60,6 +82,9 @@ class LabPower:
     def __init__(self, config: BmcConfig) -> None:
         self._lab = nodes.lab_of(config.rack_dir)
         self._server = config.server
+        self._cpus = min(config.cpus, os.cpu_count() or 1)
+        self._seen: tuple[float, int] = (time.monotonic(), 0)
+        self._load = 0.0
 
     def power_state(self) -> bool:
         """True while the node's machine runs."""
@@ -72,6 +97,30 @@ class LabPower:
     def stop(self, *, hard: bool) -> None:
         """Stop the node's machine."""
         nodes.stop(self._lab, self._server, hard=hard)
+
+    def load(self) -> float:
+        """From the control group's account of the node's processor time."""
+        now = time.monotonic()
+        then, used = self._seen
+        if now - then >= 0.5:
+            usage = _cpu_usec(cgroup.of(self._lab.name, self._server, "machine"))
+            if used:
+                self._load = max(0.0, usage - used) / 1e6 / (now - then) / self._cpus
+            self._seen = (now, usage)
+        return self._load
+
+    def console(self) -> Path | None:
+        """Folder of the node."""
+        return self._lab.folder(self._server)
+
+
+def _cpu_usec(group: Path) -> int:
+    """Processor time of a control group in microseconds; 0 while there is none (cgroup v2, cpu.stat)."""
+    try:
+        first = (group / "cpu.stat").read_text(encoding="ascii").splitlines()[0]
+        return int(first.split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def backend_of(config: BmcConfig) -> PowerBackend:
