@@ -35,7 +35,7 @@ def register(commands: Commands) -> None:
     json_option(verb("check", lab_check, "say what this machine lacks for a lab", f"check {_R}", "check --json"))
     verb("up", lab_up, "bring the virtual rack up, or mend what is missing of it", f"up {_R}", "up")
     parser = verb("down", lab_down, "remove all of the virtual rack", f"down {_R}", f"down {_R} --now")
-    parser.add_argument("--now", action="store_true", help="power off at once, without asking the operating systems")
+    parser.add_argument("--now", action="store_true", help="with --keep-disks: power off at once, without asking the operating systems")
     parser.add_argument("--keep-disks", action="store_true", help="keep the servers' disks for the next lab up")
     json_option(verb("status", lab_status, "show the devices of the virtual rack", f"status {_R}", "status --json"))
     examples = (f"shell {_R} node1", "shell leaf1 -- vtysh -c 'show bgp summary'")
@@ -46,14 +46,19 @@ def register(commands: Commands) -> None:
     parser = verb("console", lab_console, "show the console of a machine and follow it", *examples)
     parser.add_argument("machine", metavar="MACHINE")
     parser.add_argument("--no-follow", action="store_true", help="print what there is and end")
-    examples = ("fault leaf1 stop", "fault bmc-node3 silent")
-    parser = verb("fault", lab_fault, "take a device's power away, spoil a BMC, or undo it", *examples)
-    parser.add_argument("device", metavar="DEVICE")
-    parser.add_argument("action", choices=faults.ACTIONS)
-    examples = ("cable cut leaf1:Ethernet0", "cable join node1:up0")
-    parser = verb("cable", lab_cable, "cut a cable or join it again", *examples)
-    parser.add_argument("action", choices=("cut", "join"))
+    summary = "take a device's power away, spoil a BMC or a switch, or undo it"
+    parser = verb("fault", lab_fault, summary, "fault leaf1 stop", "fault leaf1 bgp-down Ethernet0", "fault --list")
+    parser.add_argument("device", metavar="DEVICE", nargs="?")
+    parser.add_argument("action", choices=faults.ACTIONS, nargs="?", help="see docs/lab-switch.md; `heal` undoes")
+    parser.add_argument("port", metavar="PORT", nargs="?", help="port of a switch, for bgp-down")
+    parser.add_argument("--seconds", type=float, help="how long, for ssh-cut and slow-reload")
+    parser.add_argument("--mac", help="MAC address of the new chassis, for replace")
+    parser.add_argument("--list", action="store_true", help="print the faults that are set now")
+    summary = "cut a cable, join it again, or swap two of them"
+    parser = verb("cable", lab_cable, summary, "cable cut node1:up0", "cable swap leaf1:Ethernet0 leaf1:Ethernet1")
+    parser.add_argument("action", choices=("cut", "join", "swap"))
     parser.add_argument("end", metavar="DEVICE:PORT")
+    parser.add_argument("other", metavar="DEVICE:PORT", nargs="?", help="end of the other cable, for swap")
 
 
 def _progress() -> Callable[[str], None]:
@@ -134,11 +139,30 @@ def lab_console(args: argparse.Namespace) -> int:
 
 def lab_fault(args: argparse.Namespace) -> int:
     """Make or undo a fault."""
-    faults.fault(_lab(args), _design(args), rack_dir(args), args.device, args.action)
+    lab, design = _lab(args), _design(args)
+    if args.list:
+        lines = faults.listing(lab, design)
+        print("\n".join(lines) or "no fault is set")
+        return 0
+    if args.device is None or args.action is None:
+        raise UsageError("DEVICE and ACTION are missing", "e.g. `scs-rack lab fault leaf1 stop`, or `--list`")
+    faults.fault(
+        lab, design, rack_dir(args), args.device, args.action, port=args.port, seconds=args.seconds, mac=args.mac
+    )
     return 0
 
 
 def lab_cable(args: argparse.Namespace) -> int:
     """Cut or join a cable."""
-    print(faults.set_cable(_lab(args), _design(args), args.end, joined=args.action == "join"))
+    lab, design = _lab(args), _design(args)
+    if args.action == "swap":
+        if args.other is None:
+            raise UsageError(
+                "swap needs an end of each cable", "scs-rack lab cable swap leaf1:Ethernet0 leaf1:Ethernet1"
+            )
+        print(faults.swap_cables(lab, design, args.end, args.other))
+    elif args.other is not None:
+        raise UsageError(f"{args.action} takes one end", f"scs-rack lab cable {args.action} {args.end}")
+    else:
+        print(faults.set_cable(lab, design, args.end, joined=args.action == "join"))
     return 0

@@ -27,11 +27,12 @@ def down(lab: Lab, progress: Progress, *, now: bool = False, keep_disks: bool = 
     Args:
         lab: which one.
         progress: called with each step.
-        now: power off at once instead of asking the operating systems first.
+        now: power off at once. Operating systems are asked only where their disks are kept, else there is nothing
+            to save.
         keep_disks: leave the files of the servers' disks for the next `lab up`.
     """
     with lab_lock(lab):
-        _stop_machines(lab, progress, seconds=0 if now else STOP_SECONDS)
+        _stop_machines(lab, progress, seconds=0 if now or not keep_disks else STOP_SECONDS)
         whole = cgroup.of(lab.name)
         cgroup.kill(whole)
         namespaces = _namespaces(lab)
