@@ -6,14 +6,26 @@ from pathlib import Path
 from scs_rack import vault
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
-from scs_rack.lab import bmcs, cables, cgroup, netns, nodes
+from scs_rack.lab import bmcs, cgroup, nodes, plugs
 from scs_rack.lab.layout import Lab
+from scs_rack.lab.switch import chassis
+from scs_rack.lab.switch import faults as switch_faults
 
 BMC_FAULTS = ("silent", "lies", "slow")
-ACTIONS = ("stop", "start", *BMC_FAULTS, "heal")
+ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "heal")
 
 
-def fault(lab: Lab, design: Design, rack_dir: Path, device: str, action: str) -> None:
+def fault(
+    lab: Lab,
+    design: Design,
+    rack_dir: Path,
+    device: str,
+    action: str,
+    *,
+    port: str | None = None,
+    seconds: float | None = None,
+    mac: str | None = None,
+) -> None:
     """Do something bad to a device, or undo it.
 
     Args:
@@ -22,7 +34,11 @@ def fault(lab: Lab, design: Design, rack_dir: Path, device: str, action: str) ->
         rack_dir: folder of the rack file.
         device: a switch, a server, or `bmc-SERVER`.
         action: `stop` takes the power away at once, `start` gives it back; a BMC can also be `silent` (answers
-            nothing), can `lie` (says yes and does nothing) or be `slow`, and `heal` ends that.
+            nothing), can `lie` (says yes and does nothing) or be `slow`, and `heal` ends that. A switch can have those
+            of `switch.faults.FAULTS`, and `replace` puts another chassis in its place (`heal` puts the old one back).
+        port: which port of a switch, where the fault is one of a port.
+        seconds: how long, where the fault takes a while.
+        mac: MAC address of the chassis that replaces a switch.
 
     Raises:
         UsageError: there is no such device, or it can't have this fault.
@@ -37,8 +53,17 @@ def fault(lab: Lab, design: Design, rack_dir: Path, device: str, action: str) ->
         nodes.stop(lab, device, hard=True)
     elif action == "start":
         nodes.start(lab, device)
+    elif device not in design.switches:
+        raise UsageError(f"{device} is no BMC and no switch, and can't be made {action}", "use stop or start")
+    elif action == "replace":
+        chassis.replace(lab, design, device, mac)
+    elif action == "heal":
+        switch_faults.heal(lab, device)
+        chassis.restore(lab, design, device)
+    elif action in switch_faults.FAULTS:
+        switch_faults.inflict(lab, device, action, port=port, seconds=seconds)
     else:
-        raise UsageError(f"{device} is no BMC and can't be made {action}", "use stop or start")
+        raise UsageError(f"{device} is no BMC and can't be made {action}", f"use {', '.join(switch_faults.FAULTS)}")
 
 
 def _bmc_fault(lab: Lab, design: Design, rack_dir: Path, server: str, action: str) -> None:
@@ -53,15 +78,31 @@ def _bmc_fault(lab: Lab, design: Design, rack_dir: Path, server: str, action: st
         path.write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
+def listing(lab: Lab, design: Design) -> list[str]:
+    """All faults that are set, one line each: what has no power, what is spoilt, what is cut or swapped."""
+    lines = [f"{name}: off" for name in lab.machines() if name in design.switches and not nodes.power_state(lab, name)]
+    for server in design.nodes:
+        path = lab.home / "bmc" / f"{server}.json"
+        found = json.loads(path.read_text(encoding="utf-8")).get("faults", []) if path.is_file() else []
+        lines += [f"bmc-{server}: {one}" for one in found]
+    for name in design.switches:
+        lines += [f"{name}: {line}" for line in switch_faults.listing(lab, name)]
+    return lines + plugs.listing(lab)
+
+
 def set_cable(lab: Lab, design: Design, end: str, *, joined: bool) -> str:
     """Cut a cable, so that both ends lose the carrier, or join it again; returns both ends for people.
 
     Raises:
         UsageError: no cable ends there.
     """
-    for cable, pair in zip(design.rack.cables, cables.pairs(lab, design), strict=True):
-        if end in {str(one) for one in cable}:
-            for one in pair.ends:
-                netns.ip("-n", one.namespace, "link", "set", one.port, "up" if joined else "down")
-            return f"{cable[0]} - {cable[1]}"
-    raise UsageError(f"no cable ends at {end}", "write DEVICE:PORT as in the rack file, e.g. leaf1:Ethernet0")
+    return plugs.set_cable(lab, design, end, joined=joined)
+
+
+def swap_cables(lab: Lab, design: Design, one: str, other: str) -> str:
+    """Exchange the plugs of two cables in switch ports; the same again puts them back. Returns what was done.
+
+    Raises:
+        UsageError: no cable ends there, or an end is not in a switch.
+    """
+    return plugs.swap(lab, design, one, other)

@@ -159,6 +159,7 @@ def _nspawn(lab: Lab, machine: Machine, where: Path) -> list[str]:
         f"--hostname={machine.name}", "--register=no", "--keep-unit",
         f"--network-namespace-path={netns.path(machine.namespace)}",
         "--capability=all", f"--drop-capability={_DROPPED}",
+        *(["--system-call-filter=bpf"] if machine.kind == "switch" else []),
         "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
         *(f"--bind={device}" for device in devices),
         *(f"--bind={path}:/srv/disks/{name}" for name, path in machine.disks.items()),

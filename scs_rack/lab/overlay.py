@@ -54,12 +54,17 @@ def forget(lab: Lab, machine: str) -> None:
         (_NSPAWN / f"locks/inode-{status.st_dev}:{status.st_ino}").unlink(missing_ok=True)
 
 
-def remove(lab: Lab, machine: str) -> None:
-    """Unmount a machine's root folder and remove all that it wrote."""
+def unmount(lab: Lab, machine: str) -> None:
+    """Unmount the root folder of a machine that is off."""
     forget(lab, machine)
     where = root(lab, machine)
     while mounted(where):
         done = subprocess.run(["umount", where], check=False, capture_output=True, text=True)
         if done.returncode:
             subprocess.run(["umount", "--lazy", where], check=True)
+
+
+def remove(lab: Lab, machine: str) -> None:
+    """Unmount a machine's root folder and remove all that it wrote."""
+    unmount(lab, machine)
     shutil.rmtree(lab.folder(machine), ignore_errors=False)

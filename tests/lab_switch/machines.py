@@ -110,6 +110,7 @@ class Machines:
         nspawn = [
             *("systemd-nspawn", "-q", "-D", f"{base}/root", "-M", full, "--register=no", "--keep-unit"),
             *(f"--network-namespace-path=/run/netns/{full}", "--capability=all", "--resolv-conf=off"),
+            "--system-call-filter=bpf",
             *("--timezone=off", "--console=pipe", "-b"),
         ]
         environment = os.environ | {

@@ -12,6 +12,7 @@ from scs_rack.errors import UsageError
 from scs_rack.lab.switch import prepare
 from scs_rack.lab.switch.device import configdb, kernel
 from scs_rack.lab.switch.device.resp import Redis, RedisError
+from scs_rack.lab.switch.device.trunk import Membership, inner, outer, port_of
 from scs_rack.model.load import load_rack
 from scs_rack.sonic.generate import config_db, day0
 
@@ -120,7 +121,7 @@ def test_kernel_of_a_leaf():
     assert plan.links["Ethernet0"].routed6
     assert not plan.links["Ethernet8"].routed6
     assert plan.links["Ethernet8"].master == "Vlan100"
-    assert plan.gateway == "10.90.0.10"
+    assert plan.gateways == {4: "10.90.0.10"}
     seen = {"lo": link(up=True, addresses=["10.91.0.99/32"]), "Vlan7": link(up=True)}
     lines = kernel.commands(plan, seen)
     assert "address del 10.91.0.99/32 dev lo" in lines
@@ -133,10 +134,39 @@ def test_nothing_to_do_when_all_is_there():
     assert kernel.commands(plan, {"lo": link(up=True), "Ethernet0": link(up=True, mtu=9100)}) == []
 
 
-def test_a_trunk_of_many_vlans_is_refused():
-    rows = {"Vlan7|Ethernet0": {"tagging_mode": "tagged"}, "Vlan8|Ethernet0": {"tagging_mode": "tagged"}}
-    with pytest.raises(ValueError, match="Ethernet0 carries Vlan7 and Vlan8"):
-        kernel.wanted({"VLAN_MEMBER": rows})
+def test_a_port_carries_one_vlan_without_tag_and_many_with():
+    rows = {
+        "Vlan7|Ethernet0": {"tagging_mode": "tagged"},
+        "Vlan8|Ethernet0": {"tagging_mode": "tagged"},
+        "Vlan9|Ethernet0": {"tagging_mode": "untagged"},
+    }
+    plan = kernel.wanted({"PORT": {"Ethernet0": {"admin_status": "up"}}, "VLAN_MEMBER": rows})
+    assert plan.members["Ethernet0"] == Membership(9, (7, 8))
+    assert plan.pairs == {"E0.7": "e0.7", "E0.8": "e0.8"}
+    assert plan.links["E0.8"].master == "Vlan8"
+    lines = kernel.commands(plan, {"Ethernet0": link(up=True, mtu=9100), "E0.9": link(), "e0.9": link()})
+    assert lines[:3] == [
+        "link del E0.9",
+        "link add E0.7 type veth peer name e0.7",
+        "link add E0.8 type veth peer name e0.8",
+    ]
+    assert "link set Ethernet0 master Vlan9" in lines
+    assert "link set E0.7 up" not in lines
+    seen = {"Ethernet0": link(up=True, mtu=9100) | {"operstate": "UP"}}
+    assert "link set E0.7 up" in kernel.commands(plan, seen)
+    assert not any("E0.7" in line for line in kernel.commands(plan, {}))
+
+
+def test_a_cut_cable_keeps_a_port_down():
+    plan = kernel.wanted({"PORT": {"Ethernet0": {"admin_status": "up"}}}, ["Ethernet0"])
+    assert not plan.links["Ethernet0"].up
+
+
+@pytest.mark.parametrize("port", ["Ethernet104", "PortChannel1234"])
+def test_names_of_tagged_ends_fit_and_lead_back(port):
+    assert len(inner(port, 4094)) < 16
+    assert inner(port, 4094) != outer(port, 4094)
+    assert port_of(inner(port, 4094)) == port
 
 
 @pytest.fixture

@@ -4,37 +4,39 @@ The switch has what a SONiC switch shows to the outside: CONFIG_DB in Redis, the
 FRR, lldpd and the commands `config`, `show`, `sonic-cfggen` and `docker exec`. It boots with its day-0 configuration.
 """
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
 from scs_rack import paths
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
+from scs_rack.lab.switch import carried
+from scs_rack.model.portmap import load_portmap
 from scs_rack.sonic.generate import day0
 
-PACKAGE = Path(__file__).parents[2]
-"""Folder of the package scs_rack."""
 ON_SWITCH = "usr/lib/python3/dist-packages/scs_rack"
-CARRIED = (
-    "sonic/frr.py",
-    "sonic/checks.py",
-    "lab/switch/device/__init__.py",
-    "lab/switch/device/commands.py",
-    "lab/switch/device/configdb.py",
-    "lab/switch/device/daemon.py",
-    "lab/switch/device/kernel.py",
-    "lab/switch/device/resp.py",
-)
-"""Files of this package that run on the switch."""
 COMMANDS = {
-    "config": "config_main",
-    "show": "show_main",
-    "sonic-cfggen": "cfggen_main",
-    "sonic-db-cli": "db_cli_main",
-    "docker": "docker_main",
+    "config": ("config_cli", "main"),
+    "show": ("commands", "show_main"),
+    "sonic-cfggen": ("commands", "cfggen_main"),
+    "sonic-db-cli": ("commands", "db_cli_main"),
+    "docker": ("commands", "docker_main"),
 }
 STARTUP = "etc/sonic/config_db.json"
+VERSION = """build_version: '{version}'
+debian_version: '13'
+kernel_version: '{kernel}'
+asic_type: scs-rack-lab
+commit_id: 'lab'
+branch: '{release}'
+release: '{release}'
+build_date: lab
+build_number: 0
+built_by: scs-rack
+"""
 UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service")
 ADMIN_UID = 1000
 """Uid of `admin` on SONiC."""
@@ -49,13 +51,20 @@ AllowIsolate=yes
 
 DAEMON = """[Unit]
 Description=Keeps kernel, FRR and lldpd as CONFIG_DB says
-After=redis-server.service frr.service lldpd.service
+After=redis-server.service
 Requires=redis-server.service
 
 [Service]
 ExecStart=/usr/bin/python3 -m scs_rack.lab.switch.device.daemon
 Restart=on-failure
 RestartSec=1
+"""
+
+FRR_DROP_IN = """[Unit]
+After=redis-server.service
+
+[Service]
+ExecStartPre=/usr/bin/python3 -m scs_rack.lab.switch.device.routing
 """
 
 REDIS = """bind 127.0.0.1
@@ -70,21 +79,21 @@ daemonize no
 dir /var/lib/redis
 """
 
-REDIS_DROP_IN = """[Unit]
-After=
+REDIS_UNIT = """[Unit]
+Description=Databases of SONiC
 After=basic.target
 
 [Service]
-# a sandbox costs time at boot and guards nothing here: the lab switch is a container
-ProtectSystem=no
-PrivateTmp=no
-PrivateDevices=no
-PrivateUsers=no
-ProtectHome=no
-ProtectProc=default
-SystemCallFilter=
-RestrictNamespaces=no
+ExecStart=/usr/bin/redis-server /etc/redis/redis.conf
+User=redis
+Group=redis
+RuntimeDirectory=redis
+RuntimeDirectoryMode=2755
+StateDirectory=redis
+Restart=always
 """
+"""The image's own unit waits for the network, which on a switch waits for its configuration, and has a sandbox that
+costs time at boot."""
 
 FRR_DAEMONS = """bgpd=yes
 bfdd=yes
@@ -115,14 +124,12 @@ def _write(root: Path, name: str, text: str, mode: int = 0o644) -> Path:
 
 def _program(root: Path) -> None:
     """Our own code on the switch, and its commands."""
-    for name in CARRIED:
-        target = root / ON_SWITCH / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PACKAGE / name, target)
-    for package in ("", "sonic/", "lab/", "lab/switch/"):
-        _write(root, f"{ON_SWITCH}/{package}__init__.py", "")
-    for command, function in COMMANDS.items():
-        text = f"#!/usr/bin/python3\nfrom scs_rack.lab.switch.device.commands import {function}\n\n{function}()\n"
+    for folder in carried.packages():
+        _write(root, f"{ON_SWITCH}/{folder}/__init__.py", "")
+    for source in carried.files():
+        shutil.copyfile(source, root / ON_SWITCH / source.relative_to(carried.PACKAGE))
+    for command, (module, function) in COMMANDS.items():
+        text = f"#!/usr/bin/python3\nfrom scs_rack.lab.switch.device.{module} import {function}\n\n{function}()\n"
         _write(root, f"usr/local/bin/{command}", text, 0o755)
 
 
@@ -131,18 +138,21 @@ def _units(root: Path) -> None:
     etc = "etc/systemd/system"
     _write(root, f"{etc}/labswitch.target", TARGET)
     _write(root, f"{etc}/labswitchd.service", DAEMON)
-    _write(root, f"{etc}/redis-server.service.d/lab.conf", REDIS_DROP_IN)
+    _write(root, f"{etc}/redis-server.service", REDIS_UNIT)
+    _write(root, f"{etc}/frr.service.d/lab.conf", FRR_DROP_IN)
     _write(root, f"{etc}/bgp.service", "").unlink()
     (root / etc / "bgp.service").symlink_to("/usr/lib/systemd/system/frr.service")
     wants = root / etc / "labswitch.target.wants"
     wants.mkdir(exist_ok=True)
     links = {root / etc / "default.target": f"/{etc}/labswitch.target"}
     for unit in UNITS:
-        home = f"/{etc}" if unit == "labswitchd.service" else "/usr/lib/systemd/system"
+        home = f"/{etc}" if (root / etc / unit).exists() else "/usr/lib/systemd/system"
         links[wants / unit] = f"{home}/{unit}"
     for path, target in links.items():
         path.unlink(missing_ok=True)
         path.symlink_to(target)
+    for folder in ("etc", "var"):  # nothing to rebuild at the first boot (systemd-update-done.service)
+        _write(root, f"{folder}/.updated", "")
     for folder in ("default", "sockets", "sysinit", "timers"):  # what the image's packages hook into the early boot
         for link in sorted((root / etc / f"{folder}.target.wants").glob("*")):
             link.unlink()
@@ -170,7 +180,30 @@ def _admin(root: Path, key: str) -> None:
         path.chmod(mode)
 
 
-def prepare(design: Design, name: str, root: Path, *, public_key: str | None = None) -> None:
+def _eeprom(design: Design, name: str, mac: str) -> dict[str, str]:
+    """What the system EEPROM of this chassis says."""
+    model = load_portmap(design.switches[name].model)
+    serial = hashlib.sha256(f"{design.rack.name}/{name}/{mac}".encode()).hexdigest()[:12].upper()
+    return {
+        "Product Name": model.sku,
+        "Part Number": model.sku,
+        "Serial Number": f"LAB{serial}",
+        "Base MAC Address": mac.upper(),
+        "MAC Addresses": str(len(model.ports) + 1),
+        "Platform Name": model.platform,
+        "Vendor Name": model.vendor,
+        "ONIE Version": "lab",
+    }
+
+
+def prepare(
+    design: Design,
+    name: str,
+    root: Path,
+    *,
+    public_key: str | None = None,
+    mac: str | None = None,
+) -> None:
     """Write into a root filesystem what makes it the lab's switch of that name.
 
     A configuration that was saved on the switch stays; a new switch gets its day-0 configuration.
@@ -180,6 +213,7 @@ def prepare(design: Design, name: str, root: Path, *, public_key: str | None = N
         name: the switch.
         root: mounted root filesystem (an overlay of the node image) that is not running.
         public_key: SSH key of scs-rack; the one in the rack's state folder when not given.
+        mac: MAC address of the chassis; the one of the design when not given.
 
     Raises:
         UsageError: there is no SSH key, or the image lacks what a switch needs.
@@ -195,6 +229,13 @@ def prepare(design: Design, name: str, root: Path, *, public_key: str | None = N
     _program(root)
     _units(root)
     _admin(root, public_key)
+    chassis_mac = mac or design.switches[name].mac
+    _write(root, "etc/labswitch/eeprom.json", json.dumps(_eeprom(design, name, chassis_mac)) + "\n")
+    release = design.switches[name].release
+    _write(
+        root, "etc/sonic/sonic_version.yml",
+        VERSION.format(version=f"{release}.0-lab", release=release, kernel=os.uname().release),
+    )  # fmt: skip
     _write(root, "etc/hostname", f"{name}\n")
     _write(root, "etc/hosts", f"127.0.0.1 localhost {name}\n::1 localhost\n")
     _write(root, "etc/ssh/sshd_config.d/lab-switch.conf", SSHD)
@@ -204,6 +245,8 @@ def prepare(design: Design, name: str, root: Path, *, public_key: str | None = N
     daemons.write_text(FRR_DAEMONS, encoding="utf-8")
     if (root / STARTUP).exists():
         return  # a switch that was off keeps what was saved on it
-    _write(root, STARTUP, json.dumps(day0(design, name), indent=4, sort_keys=True) + "\n")
+    tables = day0(design, name)
+    tables["DEVICE_METADATA"]["localhost"]["mac"] = chassis_mac
+    _write(root, STARTUP, json.dumps(tables, indent=4, sort_keys=True) + "\n")
     frr = _write(root, "etc/frr/frr.conf", "frr defaults traditional\nservice integrated-vtysh-config\n", 0o640)
     shutil.chown(frr, owner.st_uid, owner.st_gid)

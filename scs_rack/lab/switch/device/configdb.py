@@ -4,10 +4,11 @@ A list is a field whose name ends in `@` with its items joined by commas; a row 
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
-from scs_rack.lab.switch.device.resp import Redis
+from scs_rack.lab.switch.device.resp import Redis, RedisError
 from scs_rack.sonic.checks import load_tables
 
 CONFIG_DB = 4
@@ -20,6 +21,24 @@ Tables = dict[str, dict[str, Row]]
 def connect() -> Redis:
     """Connection to CONFIG_DB."""
     return Redis(CONFIG_DB)
+
+
+def wait_until_loaded(seconds: float = 60.0) -> Redis:
+    """Connection to CONFIG_DB, as soon as somebody has loaded it.
+
+    Raises:
+        TimeoutError: nobody has.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            client = connect()
+            if client.call("GET", INITIALIZED):
+                return client
+        except (OSError, RedisError):
+            pass
+        time.sleep(0.1)
+    raise TimeoutError("CONFIG_DB is not loaded")
 
 
 def encode(row: Row) -> dict[str, str]:
@@ -56,13 +75,14 @@ def flat(tables: Tables) -> dict[str, dict[str, str]]:
     return {f"{table}|{key}": encode(row) for table, rows in tables.items() for key, row in rows.items()}
 
 
-def _set(key: str, fields: dict[str, str]) -> list[str]:
+def hset(key: str, fields: dict[str, str]) -> list[str]:
+    """Command that writes fields of a row."""
     return ["HSET", key, *(word for pair in fields.items() for word in pair)]
 
 
 def merge(client: Redis, tables: Tables) -> None:
     """Write fields over those that are there; nothing goes away (as `sonic-cfggen --write-to-db`)."""
-    client.pipeline([_set(key, fields) for key, fields in flat(tables).items()])
+    client.pipeline([hset(key, fields) for key, fields in flat(tables).items()])
     client.call("SET", INITIALIZED, "1")
 
 
@@ -75,7 +95,7 @@ def replace(client: Redis, target: Tables) -> int:
     for key, fields in changed.items():
         stale = sorted(have.get(key, {}).keys() - fields.keys())
         commands += [["HDEL", key, *stale]] if stale else []
-        commands.append(_set(key, fields))
+        commands.append(hset(key, fields))
     client.pipeline([["MULTI"], *commands, ["EXEC"]])
     return len(gone) + len(changed)
 

@@ -1,28 +1,38 @@
-"""The lab switch's daemon: keeps kernel, FRR and lldpd as CONFIG_DB says."""
+"""The lab switch's daemon: keeps kernel, FRR and lldpd as CONFIG_DB says, and APPL_DB and STATE_DB as things are."""
 
+import contextlib
 import json
 import logging
+import select
+import socket
 import subprocess
 import time
 from pathlib import Path
 
-from scs_rack.lab.switch.device import configdb, kernel
+from scs_rack.lab.switch.device import config_files, configdb, kernel, lldp, ports, routing, settings, state
+from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.resp import Redis, RedisError
-from scs_rack.sonic.frr import frr_conf
+from scs_rack.lab.switch.device.trouble import bgp_rules
+from scs_rack.lab.switch.device.trunk import Taggers
 
 STARTUP = Path("/etc/sonic/config_db.json")
-FRR = Path("/etc/frr/frr.conf")
 SETTLE = 0.1
 """Seconds without a further change before a change is acted on: a replace touches many rows."""
+LOOK = 1.0
+"""Seconds between two looks at faults."""
+NEIGHBOURS = 4.0
+"""Seconds between two looks at LLDP and BGP."""
+_RTMGRP_LINK = 1
 
 log = logging.getLogger("labswitchd")
 
 
-def run(*argv: str, stdin: str | None = None) -> None:
-    """Run a command; what it says on failure goes to the log."""
+def run(*argv: str, stdin: str | None = None) -> bool:
+    """Run a command; what it says on failure goes to the log. Returns whether it worked."""
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode:
         log.error("%s: exit %s: %s", " ".join(argv), done.returncode, (done.stderr or done.stdout).strip())
+    return not done.returncode
 
 
 def sysctl(name: str, value: int) -> None:
@@ -46,9 +56,9 @@ def prepare_kernel() -> None:
         sysctl(name, value)
 
 
-def apply_kernel(tables: configdb.Tables) -> None:
-    """Links, bridges and addresses."""
-    plan = kernel.wanted(tables)
+def apply_kernel(tables: configdb.Tables, taggers: Taggers, cut: list[str]) -> None:
+    """Links, bridges, VLAN tags and addresses."""
+    plan = kernel.wanted(tables, cut)
     for name, link in plan.links.items():
         sysctl(f"ipv6/conf/{name}/dad_transmits", 0)
         sysctl(f"ipv6/conf/{name}/disable_ipv6", 0 if link.routed6 else 1)
@@ -58,52 +68,110 @@ def apply_kernel(tables: configdb.Tables) -> None:
         run("ip", "-force", "-batch", "-", stdin="\n".join(lines) + "\n")
     for name, link in plan.links.items():  # bridges that were just made
         sysctl(f"ipv6/conf/{name}/disable_ipv6", 0 if link.routed6 else 1)
-    if plan.gateway:
-        run("ip", "route", "replace", "default", "via", plan.gateway)
+    taggers.apply(plan.members)
+    for version, gateway in plan.gateways.items():
+        run("ip", f"-{version}", "route", "replace", "default", "via", gateway)
 
 
-def apply_frr(tables: configdb.Tables) -> None:
-    """FRR's configuration; in split mode the file is the operator's and is left alone."""
-    mode = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("docker_routing_config_mode", "unified")
-    if mode.startswith("split"):
-        return
-    before, after = FRR.read_text(encoding="utf-8"), frr_conf(tables)
-    if before == after:
-        return
-    FRR.write_text(after, encoding="utf-8")
-    if "router bgp" in before:
-        run("/usr/lib/frr/frr-reload.py", "--reload", str(FRR))
-    else:
-        run("vtysh", "-b")
+class Daemon:
+    """What is kept in step with what."""
+
+    def __init__(self) -> None:
+        """Connect, and load the startup configuration if CONFIG_DB is empty."""
+        self.config = wait_for_redis()
+        self.appl = Redis(state.APPL_DB)
+        self.states = Redis(state.STATE_DB)
+        self.taggers = Taggers()
+        self.tables: configdb.Tables = {}
+        self.before: tuple[object, ...] = ()
+        self.faults: dict[str, object] = {}
+        if not self.config.call("GET", configdb.INITIALIZED) and STARTUP.exists():
+            configdb.merge(self.config, configdb.load_file(STARTUP))
+            config_files.migrate(self.config, releases.number())
+
+    def apply(self) -> None:
+        """Bring everything to what CONFIG_DB, the ports and the faults say now."""
+        tables, faults, links = configdb.read(self.config), settings.faults(), _cables()
+        now = (tables, faults, links)
+        if now == self.before:
+            return
+        hostname = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname")
+        if hostname and hostname != socket.gethostname():
+            run("hostname", hostname)
+        apply_kernel(tables, self.taggers, _strings(faults.get("cut")))
+        lost = routing.apply(tables)
+        if lost:
+            log.error("FRR: %s", lost)
+        if faults != self.faults:
+            run("nft", "-f", "-", stdin=bgp_rules(_strings(faults.get("bgp-down"))))
+        told = run("lldpcli", stdin="\n".join([*lldp.configuration(tables), ""]))  # fails while lldpd starts
+        self.before = (tables, faults, _cables()) if told else ()
+        self.tables, self.faults = tables, faults
+        log.info("applied CONFIG_DB: %s rows", sum(len(rows) for rows in tables.values()))
+
+    def publish_ports(self) -> None:
+        """Ports as they are."""
+        up = ports.up_ports()
+        state.write_rows(self.appl, "PORT_TABLE:", ports.appl_rows(self.tables, up))
+        state.write_rows(self.states, "PORT_TABLE|", ports.state_rows(self.tables, up))
+        state.write_rows(self.states, "TRANSCEIVER_INFO|", ports.transceivers(self.tables, ports.present()))
+
+    def publish_neighbours(self) -> None:
+        """What LLDP hears, and how BGP sessions are."""
+        state.write_rows(self.appl, "LLDP_ENTRY_TABLE:", lldp.entries(lldp.heard()))
+        if self.tables.get("BGP_GLOBALS") or routing.mode(self.tables).startswith("split"):
+            rows = {name: {"state": how} for name, how in routing.sessions().items()}
+            state.write_rows(self.states, "NEIGH_STATE_TABLE|", rows)
+
+    def run(self) -> None:
+        """Follow CONFIG_DB and the kernel for ever."""
+        changes = configdb.connect()
+        changes.subscribe(f"__keyspace@{configdb.CONFIG_DB}__:*")
+        links = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        links.bind((0, _RTMGRP_LINK))
+        looked = 0.0
+        while True:
+            self.apply()
+            self.publish_ports()
+            state.set_ready(up=True)
+            if time.monotonic() - looked > NEIGHBOURS:
+                self.publish_neighbours()
+                looked = time.monotonic()
+            ready, _, _ = select.select([changes.descriptor, links.fileno()], [], [], LOOK)
+            if ready:
+                _settle(changes, links)
 
 
-def apply_lldp(tables: configdb.Tables) -> None:
-    """Names that lldpd sends: the port's alias as its id, as SONiC does."""
-    hostname = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname", "sonic")
-    names = {name for name, row in tables.get("PORT", {}).items() if row.get("admin_status") == "up"}
-    lines = [f"configure system hostname {hostname}", "configure lldp tx-interval 5"]
-    for name in sorted(names):
-        if Path(f"/sys/class/net/{name}").exists():
-            row = tables["PORT"][name]
-            lines.append(f"configure ports {name} lldp portidsubtype local {row.get('alias', name)}")
-            lines.append(f'configure ports {name} lldp portdescription "{row.get("description", name)}"')
-    lines += [f"configure ports {name} lldp portidsubtype local {name}" for name in tables.get("MGMT_PORT", {})]
-    run("lldpcli", stdin="\n".join(lines) + "\n")
+def _drain(links: socket.socket) -> None:
+    """Take what the kernel said; that there was something is all that counts, also when it was too much."""
+    with contextlib.suppress(OSError):
+        while links.recv(1 << 16, socket.MSG_DONTWAIT):
+            pass
 
 
-def apply(tables: configdb.Tables, before: configdb.Tables) -> None:
-    """Bring everything to what CONFIG_DB says."""
-    hostname = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname")
-    if hostname:
-        run("hostname", hostname)
-    try:
-        apply_kernel(tables)
-    except ValueError as error:
-        log.error("%s", error)  # noqa: TRY400 (the message says it all)
-    apply_frr(tables)
-    lldp = ("PORT", "MGMT_PORT", "DEVICE_METADATA")
-    if [tables.get(name) for name in lldp] != [before.get(name) for name in lldp]:
-        apply_lldp(tables)
+def _settle(changes: Redis, links: socket.socket) -> None:
+    """Wait until nothing has changed for a moment."""
+    end = time.monotonic() + 20 * SETTLE  # where it never rests, what there is will do
+    while time.monotonic() < end:
+        ready, _, _ = select.select([changes.descriptor, links.fileno()], [], [], SETTLE)
+        if not ready:
+            return
+        if links.fileno() in ready:
+            _drain(links)
+        if changes.descriptor in ready:
+            changes.message(0)
+
+
+def _cables() -> list[tuple[int, str, bool]]:
+    """Ports with their interface numbers (a port that was plugged in elsewhere has another one) and links."""
+    up = ports.up_ports()
+    return [
+        (number, name, name in up) for number, name in socket.if_nameindex() if name.startswith(("Ethernet", "eth"))
+    ]
+
+
+def _strings(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def wait_for_redis() -> Redis:
@@ -117,24 +185,10 @@ def wait_for_redis() -> Redis:
 
 
 def main() -> None:
-    """Load the startup configuration, then follow CONFIG_DB for ever."""
+    """Run the daemon."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare_kernel()
-    client = wait_for_redis()
-    if not client.call("GET", configdb.INITIALIZED):
-        configdb.merge(client, configdb.load_file(STARTUP))
-    changes = configdb.connect()
-    changes.subscribe(f"__keyspace@{configdb.CONFIG_DB}__:*")
-    done: configdb.Tables = {}
-    while True:
-        tables = configdb.read(client)
-        if tables != done:
-            apply(tables, done)
-            done = tables
-            log.info("applied CONFIG_DB: %s rows", sum(len(rows) for rows in tables.values()))
-        changes.message(None)
-        while changes.message(SETTLE):
-            pass
+    Daemon().run()
 
 
 if __name__ == "__main__":

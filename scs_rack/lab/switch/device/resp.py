@@ -30,6 +30,11 @@ class Redis:
         self._file: BinaryIO = self._socket.makefile("rb")
         self.call("SELECT", str(database))
 
+    @property
+    def descriptor(self) -> int:
+        """To wait for messages with select(2)."""
+        return self._socket.fileno()
+
     def call(self, *words: str) -> Any:
         """Run one command; returns text, a number, a list, or None."""
         return self.pipeline([words])[0]
