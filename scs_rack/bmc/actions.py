@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from scs_rack.bmc.errors import AnswerLost, BmcError, NoAnswer, Refused
-from scs_rack.bmc.types import Bmc, BootDevice, Power, TimeLimits
+from scs_rack.bmc.errors import AnswerLost, BmcError, Busy, NoAnswer, Refused
+from scs_rack.bmc.types import Bmc, Power, TimeLimits
 from scs_rack.results import Finding, Result
 
 Action = Literal["on", "off", "soft", "cycle", "reset", "nmi"]
@@ -43,17 +43,6 @@ async def act(bmc: Bmc, action: Action, limits: TimeLimits) -> Result:
     )
 
 
-async def boot_once(bmc: Bmc, device: BootDevice) -> Result:
-    """Set the boot device for the next boot and read it back."""
-    begin = time.monotonic()
-    step = f"boot {device} once"
-    await bmc.boot_once(device)
-    seen = await bmc.boot_device()
-    if seen != device:
-        return _lied(bmc, step, f"boot override {device}", seen, time.monotonic() - begin)
-    return Result(bmc.target.name, step, changed=True, duration=time.monotonic() - begin)
-
-
 async def _on(bmc: Bmc, limits: TimeLimits) -> Result:
     return await _ensure(bmc, "power on", Power.ON, bmc.power_on, limits.power)
 
@@ -84,11 +73,15 @@ async def _reset(bmc: Bmc, limits: TimeLimits) -> Result:
     if await bmc.power_state() is Power.OFF:
         raise Refused(f"{bmc.target.name} is off: nothing to reset", "`scs-rack power on` switches it on")
     before = await bmc.last_reset()
-    await bmc.reset()
+    try:
+        await bmc.reset()
+    except AnswerLost:
+        if before is None:  # nothing would show whether it happened
+            raise
     if before is None and await bmc.last_reset() is None:
         seen = await _wait(bmc, Power.ON, limits.power)
         if seen is not Power.ON:
-            return _lied(bmc, step, "power on after the reset", seen, limits.power)
+            return lied(bmc, step, "power on after the reset", seen, limits.power)
         unseen = Finding(
             type="reset-not-observable",
             severity="info",
@@ -100,7 +93,7 @@ async def _reset(bmc: Bmc, limits: TimeLimits) -> Result:
     deadline = time.monotonic() + limits.power
     while await bmc.last_reset() == before or await bmc.power_state() is not Power.ON:
         if time.monotonic() > deadline:
-            return _lied(bmc, step, "a new time of the last reset", str(before), limits.power)
+            return lied(bmc, step, "a new time of the last reset", str(before), limits.power)
         await asyncio.sleep(0.5)
     return Result(bmc.target.name, step, changed=True)
 
@@ -125,7 +118,7 @@ async def _ensure(bmc: Bmc, step: str, wanted: Power, ask: Callable[[], Awaitabl
     seen = await _wait(bmc, wanted, limit)
     if seen is wanted:
         return Result(bmc.target.name, step, changed=True, diff=f"{before} -> {wanted}")
-    return _lied(bmc, step, f"power {wanted}", f"power {seen}", limit)
+    return lied(bmc, step, f"power {wanted}", f"power {seen}", limit)
 
 
 async def _wait(bmc: Bmc, wanted: Power, limit: float) -> Power:
@@ -137,7 +130,7 @@ async def _wait(bmc: Bmc, wanted: Power, limit: float) -> Power:
         seen: Power | None = None
         try:
             seen = await bmc.power_state()
-        except NoAnswer as error:
+        except (NoAnswer, Busy) as error:
             failure = error
         if seen is wanted:
             return seen
@@ -150,7 +143,7 @@ async def _wait(bmc: Bmc, wanted: Power, limit: float) -> Power:
         pause = min(pause * 1.5, _SLOWEST_LOOK)
 
 
-def _lied(bmc: Bmc, step: str, expected: str, seen: str, seconds: float) -> Result:
+def lied(bmc: Bmc, step: str, expected: str, seen: str, seconds: float) -> Result:
     """The BMC said yes, and nothing came of it."""
     finding = Finding(
         type="bmc-lied",

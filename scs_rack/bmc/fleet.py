@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scs_rack.bmc.bounds import Bounds, bounds
+from scs_rack.bmc.choice import chosen
 from scs_rack.bmc.errors import BmcError, NoAnswer, NonsenseAnswer, SuiteRefused
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
@@ -89,7 +90,13 @@ class Fleet:
 
     @asynccontextmanager
     async def bmc(self, target: Target) -> AsyncIterator[Bmc]:
-        """Log in to one BMC and out again."""
+        """Log in to one BMC and out again; over the other protocol where its own is silent (see `choice`)."""
+        async with chosen(target, self.limits, self._spoken) as bmc:
+            yield bmc
+
+    @asynccontextmanager
+    async def _spoken(self, target: Target) -> AsyncIterator[Bmc]:
+        """Log in over the protocol of the target."""
         if target.protocol == "ipmi":
             async with self._ipmi(target) as session:
                 yield IpmiBmc(target, session)

@@ -23,6 +23,15 @@ def targets(design: Design, secrets: Mapping[str, str], names: Iterable[str] | N
             raise UsageError(f"no secret {secret}", f"store it: `scs-rack secrets set {secret}`")
         bmc = node.bmc
         found.append(
-            Target(node.name, bmc.protocol, bmc.address, bmc.user, secrets[secret], fingerprint=bmc.fingerprint)
+            Target(
+                name=node.name,
+                protocol=bmc.protocol,
+                address=bmc.address,
+                user=bmc.user,
+                password=secrets[secret],
+                fingerprint=bmc.fingerprint,
+                fallback=bmc.fallback,
+                quirks=bmc.quirks,
+            )
         )
     return found

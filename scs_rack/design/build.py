@@ -29,6 +29,8 @@ def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
             user=server.bmc.user,
             mac=server.bmc.mac,
             fingerprint=server.bmc.fingerprint,
+            fallback=server.bmc.fallback,
+            quirks=frozenset(rack.server_models[server.model].bmc_quirks),
         ),
         loopback4=loopback4,
         loopback6=addresses.loopback6(rack, loopback4),

@@ -37,6 +37,10 @@ class BmcDesign:
     user: str
     mac: str | None
     fingerprint: str | None
+    fallback: bool = False
+    """Speak the other protocol where this one is silent or lacks a function."""
+    quirks: frozenset[str] = frozenset()
+    """Departures of its Redfish service that the rack file states."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ Quirk = Literal[
     "media-by-patch",
     "media-image-only",
     "media-transfer-type",
-    "media-stale-after-eject",
     "no-if-match",
     "if-match-always",
     "close-connections",

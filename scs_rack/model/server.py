@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from scs_rack.model.base import Asn, Fingerprint, Mac, NicName, Speed, Strict, Watt
+from scs_rack.model.quirks import Quirk
 
 Role = Literal["control", "network", "storage", "compute"]
 """What a server does for the cloud."""
@@ -41,6 +42,8 @@ class Bmc(Strict):
     """MAC address of its own port."""
     address: ipaddress.IPv4Address | None = None
     """Address in the out-of-band network; from its pool when not stated."""
+    fallback: bool = True
+    """Speak the other protocol where this one is silent or lacks a function. Never after a wrong password."""
     user: str = "admin"
     """Account that scs-rack logs in with; its password is a secret of the rack."""
     fingerprint: Fingerprint | None = None
@@ -66,6 +69,8 @@ class ServerModel(Strict):
     """Seconds from switched on until its inrush is over; the next servers of a feed may have to wait for it."""
     bmc_protocol: Literal["redfish", "ipmi"] = "redfish"
     """Protocol that its BMC speaks best."""
+    bmc_quirks: list[Quirk] = Field(default_factory=list)
+    """Departures of its BMC's Redfish service, on top of those that the BMC's own words tell."""
     lab: Literal["machine", "namespace"] = "machine"
     """How a lab plays it: `machine` boots the node image; `namespace` is a network namespace with FRR, lldpd and SSH,
     which is enough for trials of the fabric."""

@@ -88,9 +88,9 @@ async def test_a_reset_that_did_not_happen_is_found_where_the_bmc_tells_its_time
 @BOTH
 async def test_boot_override_is_read_back(protocol: str, tls_files: tuple[Path, Path]) -> None:
     async with called(protocol, tls_files) as (it, bmc):
-        assert (await boot_once(bmc, "pxe")).error is None
+        assert (await boot_once(bmc, "pxe", QUICK)).error is None
         it.machine.faults.set("lies")
-        result = await boot_once(bmc, "disk")
+        result = await boot_once(bmc, "disk", QUICK)
         assert [finding.type for finding in result.findings] == ["bmc-lied"]
         assert "pxe" in result.findings[0].seen
 

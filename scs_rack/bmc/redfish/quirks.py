@@ -60,10 +60,6 @@ QUIRKS: dict[Quirk, Departure] = {
         "wants TransferProtocolType with each image",
         "sushy's samples of a Nokia server",
     ),
-    "media-stale-after-eject": Departure(
-        "shows the old image for a while after an eject: it is given a minute",
-        "ironic's notes on iDRAC",
-    ),
     "no-if-match": Departure(
         "answers 412 to If-Match, even with the ETag it has just given: none is sent",
         "https://github.com/ansible-collections/community.general/issues/11261",
@@ -99,7 +95,7 @@ _VENDORS: dict[str, tuple[Quirk, ...]] = {
     "asrockrack": ("boot-full-request", "boot-in-settings"),
     "nokia": ("boot-in-settings", "media-transfer-type"),
     "nvidia": ("boot-in-settings",),
-    "dell": ("serial-in-sku", "http-uri-in-bios", "media-stale-after-eject", "users-in-slots", "slow-bios"),
+    "dell": ("serial-in-sku", "http-uri-in-bios", "users-in-slots", "slow-bios"),
     "huawei": ("if-match-always",),
 }
 HTTP_URI_ATTRIBUTES = ("HttpDev1Uri", "UrlBootFile")

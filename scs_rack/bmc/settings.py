@@ -1,0 +1,313 @@
+"""Set, then read back: what a BMC was told counts when the BMC was seen to have taken it.
+
+Each function returns a Result: unchanged where everything was so already, with a finding `bmc-lied` where the BMC said
+yes and nothing came of it within `TimeLimits.setting`. What the BMC refuses, and what it can't do, is raised.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from scs_rack.bmc.actions import lied
+from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, Refused
+from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, Role, User
+from scs_rack.bmc.types import Bmc, TimeLimits
+from scs_rack.results import Finding, Result
+
+T = TypeVar("T")
+
+_FIRST_LOOK = 0.1
+_SLOWEST_LOOK = 2.0
+_EMPTY_LOG = 2
+"""Entries that a log may have right after it was cleared: many BMCs note that they cleared it."""
+
+
+async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
+    """Set the boot override."""
+    often = "" if wanted.device == "none" else " always" if wanted.persistent else " once"
+    step = f"boot {wanted.device}{often}"
+
+    def taken(seen: BootOverride) -> bool:
+        mode = wanted.mode is None or seen.mode is None or seen.mode == wanted.mode
+        return seen.device == wanted.device and (wanted.device == "none" or mode)
+
+    def whole(seen: BootOverride) -> bool:
+        return taken(seen) and (wanted.device == "none" or seen.persistent == wanted.persistent)
+
+    before = await bmc.boot_override()
+    if whole(before) and not wanted.uri and (wanted.persistent or wanted.device == "none"):
+        return Result(bmc.target.name, step)
+    result = await _set(
+        bmc,
+        step,
+        lambda: bmc.set_boot(wanted),
+        bmc.boot_override,
+        taken=taken,
+        expected=_override(wanted),
+        limits=limits,
+    )
+    if result.error is None and not whole(seen := await bmc.boot_override()):
+        finding = Finding(
+            type="boot-not-as-often",
+            severity="warning",
+            where=bmc.target.name,
+            expected=_override(wanted),
+            seen=_override(seen),
+            hint="this BMC knows one kind of override only; arm it again before each boot, or leave it",
+        )
+        return replace(result, findings=(*result.findings, finding))
+    return result
+
+
+async def boot_once(bmc: Bmc, device: BootDevice, limits: TimeLimits | None = None) -> Result:
+    """Boot from a device once, by UEFI."""
+    return await boot(bmc, BootOverride(device, mode=None if device == "none" else "uefi"), limits or TimeLimits())
+
+
+async def identify(bmc: Bmc, limits: TimeLimits, *, on: bool) -> Result:
+    """Switch the identify light; a finding says so where the BMC does not tell its state."""
+    step = f"identify {_on(on)}"
+    before = await bmc.identify()
+    if before is on:
+        return Result(bmc.target.name, step)
+    if before is None:
+        await bmc.set_identify(on=on)
+        seen = "the BMC does not tell the state of its light: that it accepted the request is all that is known"
+        unseen = Finding("light-not-observable", "info", bmc.target.name, f"light {_on(on)}", seen)
+        return Result(bmc.target.name, step, changed=True, findings=(unseen,))
+    return await _set(
+        bmc,
+        step,
+        lambda: bmc.set_identify(on=on),
+        bmc.identify,
+        taken=lambda seen: seen is on,
+        expected=f"light {_on(on)}",
+        limits=limits,
+    )
+
+
+async def power_limit(bmc: Bmc, watts: int | None, limits: TimeLimits) -> Result:
+    """Limit the draw of a server, or lift the limit."""
+    step = "lift the power limit" if watts is None else f"limit power to {watts} W"
+    if (await bmc.power_limit()).watts == watts:
+        return Result(bmc.target.name, step)
+    expected = "no power limit" if watts is None else f"a limit of {watts} W"
+    return await _set(
+        bmc,
+        step,
+        lambda: bmc.set_power_limit(watts),
+        bmc.power_limit,
+        taken=lambda seen: seen.watts == watts,
+        expected=expected,
+        limits=limits,
+    )
+
+
+async def insert_media(bmc: Bmc, image: str, limits: TimeLimits, slot: str = "") -> Result:
+    """Insert an image into a virtual drive."""
+    step = f"insert {image}"
+    if any(one.image == image and one.inserted and slot in ("", one.name) for one in await bmc.media()):
+        return Result(bmc.target.name, step)
+    used = ""
+
+    async def insert() -> None:
+        nonlocal used
+        used = await bmc.insert_media(image, slot)
+
+    def taken(seen: tuple[MediaSlot, ...]) -> bool:
+        # Some show the image by another name (without the password in it, or its last part only).
+        return any(one.inserted and (one.name == used or one.image == image) for one in seen)
+
+    return await _set(bmc, step, insert, bmc.media, taken=taken, expected=f"{image} in a virtual drive", limits=limits)
+
+
+async def eject_media(bmc: Bmc, limits: TimeLimits, slot: str = "") -> Result:
+    """Eject from a virtual drive, or from all."""
+    step = f"eject {slot or 'all virtual media'}"
+
+    def empty(seen: tuple[MediaSlot, ...]) -> bool:
+        return not any(one.inserted and one.usable for one in seen if slot in ("", one.name))
+
+    if empty(await bmc.media()):
+        return Result(bmc.target.name, step)
+    patient = replace(limits, setting=limits.setting * 4)  # iDRAC shows the old image for a while
+    return await _set(
+        bmc,
+        step,
+        lambda: bmc.eject_media(slot),
+        bmc.media,
+        taken=empty,
+        expected="empty virtual drives",
+        limits=patient,
+    )
+
+
+async def bios(bmc: Bmc, attributes: Mapping[str, str | int | bool], limits: TimeLimits) -> Result:
+    """Change settings of the firmware; they count as taken when they are in force or wait for the next reset."""
+    step = "set BIOS attributes"
+    before = await bmc.bios()
+    now = {**before.attributes, **before.pending}
+    wanted = {name: value for name, value in attributes.items() if now.get(name) != value}
+    if not wanted:
+        return Result(bmc.target.name, step)
+    diff = "\n".join(f"{name}: {now.get(name)} -> {value}" for name, value in wanted.items())
+
+    async def look() -> dict[str, Any]:
+        seen = await bmc.bios()
+        return {name: {**seen.attributes, **seen.pending}.get(name) for name in wanted}
+
+    result = await _set(
+        bmc, step, lambda: bmc.set_bios(wanted), look, taken=lambda seen: seen == wanted, expected=diff, limits=limits
+    )
+    if result.error:
+        return result
+    waits = Finding(
+        type="reset-needed",
+        severity="info",
+        where=bmc.target.name,
+        expected="settings in force",
+        seen=f"{', '.join(wanted)} wait for the next reset",
+        hint=f"`scs-rack power reset {bmc.target.name}`",
+    )
+    return replace(result, diff=diff, findings=(*result.findings, waits) if (await bmc.bios()).pending else ())
+
+
+async def secure_boot(bmc: Bmc, limits: TimeLimits, *, on: bool) -> Result:
+    """Switch Secure Boot from the next reset on."""
+    step = f"Secure Boot {_on(on)}"
+    if (await bmc.secure_boot()).enabled is on:
+        return Result(bmc.target.name, step)
+    return await _set(
+        bmc,
+        step,
+        lambda: bmc.set_secure_boot(on=on),
+        bmc.secure_boot,
+        taken=lambda seen: seen.enabled is on,
+        expected=step,
+        limits=limits,
+    )
+
+
+async def clear_events(bmc: Bmc, limits: TimeLimits) -> Result:
+    """Empty the event log."""
+    step = "clear the event log"
+    before = {event.number + event.time + event.text for event in (await bmc.events()).events}
+    if not before:
+        return Result(bmc.target.name, step)
+
+    async def look() -> int:
+        return len((await bmc.events()).events)
+
+    expected = "an empty event log"
+    result = await _set(
+        bmc, step, bmc.clear_events, look, taken=lambda seen: seen <= _EMPTY_LOG, expected=expected, limits=limits
+    )
+    return replace(result, diff=f"{len(before)} entries removed") if result.changed else result
+
+
+async def add_user(bmc: Bmc, name: str, password: str, role: Role, limits: TimeLimits) -> Result:
+    """Add an account, enabled."""
+
+    def taken(seen: tuple[User, ...]) -> bool:
+        return any((one.name, one.role, one.enabled) == (name, role, True) for one in seen)
+
+    step = f"add user {name}"
+    expected = f"user {name}, {role}, enabled"
+    return await _set(
+        bmc, step, lambda: bmc.add_user(name, password, role), bmc.users, taken=taken, expected=expected, limits=limits
+    )
+
+
+async def set_user(
+    bmc: Bmc, name: str, limits: TimeLimits, role: Role | None = None, *, enabled: bool | None = None
+) -> Result:
+    """Change an account; None leaves as it is."""
+
+    def taken(seen: tuple[User, ...]) -> bool:
+        return any(one.name == name and role in (None, one.role) and enabled in (None, one.enabled) for one in seen)
+
+    words = [*([role] if role else []), *([] if enabled is None else ["enabled" if enabled else "disabled"])]
+    step = f"set user {name}: {', '.join(words)}"
+    if taken(await bmc.users()):
+        return Result(bmc.target.name, step)
+    change = lambda: bmc.set_user(name, role=role, enabled=enabled)  # noqa: E731
+    return await _set(
+        bmc, step, change, bmc.users, taken=taken, expected=f"user {name}: {', '.join(words)}", limits=limits
+    )
+
+
+async def remove_user(bmc: Bmc, name: str, limits: TimeLimits) -> Result:
+    """Remove an account; refused for the one that we are logged in with."""
+    if name == bmc.target.user:
+        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", "name another one")
+
+    def gone(seen: tuple[User, ...]) -> bool:
+        return not any(one.name == name for one in seen)
+
+    step = f"remove user {name}"
+    if gone(await bmc.users()):
+        return Result(bmc.target.name, step)
+    return await _set(
+        bmc, step, lambda: bmc.remove_user(name), bmc.users, taken=gone, expected=f"no user {name}", limits=limits
+    )
+
+
+async def _set(
+    bmc: Bmc,
+    step: str,
+    change: Callable[[], Awaitable[object]],
+    look: Callable[[], Awaitable[T]],
+    *,
+    taken: Callable[[T], bool],
+    expected: str,
+    limits: TimeLimits,
+) -> Result:
+    """Change, then look until it is as wanted or the time is over; a lost answer is cleared up by looking."""
+    begin = time.monotonic()
+    lost: AnswerLost | None = None
+    try:
+        await change()
+    except AnswerLost as error:
+        lost = error
+    pause = _FIRST_LOOK
+    while True:
+        seen: T | None = None
+        failure: Exception | None = None
+        try:
+            seen = await look()
+        except (NoAnswer, Busy) as error:
+            failure = error
+        took = time.monotonic() - begin
+        if failure is None and taken(seen):  # type: ignore[arg-type]
+            return Result(bmc.target.name, step, changed=True, duration=took)
+        if took > limits.setting:
+            if failure is not None or lost is not None:
+                raise failure or lost  # type: ignore[misc]
+            return lied(bmc, step, expected, _words(seen), took)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _SLOWEST_LOOK)
+
+
+def _words(seen: object) -> str:
+    if isinstance(seen, BootOverride):
+        return _override(seen)
+    if isinstance(seen, tuple):
+        return ", ".join(_words(one) for one in seen) or "none"
+    if isinstance(seen, User):
+        return f"{seen.name or '(null user)'} {seen.role}{'' if seen.enabled else ' disabled'}"
+    if isinstance(seen, MediaSlot):
+        return f"{seen.name}: {seen.image or ('something' if seen.inserted else 'empty')}"
+    return str(seen)[:300]
+
+
+def _override(seen: BootOverride) -> str:
+    if seen.device == "none":
+        return "no boot override"
+    mode = f" by {seen.mode}" if seen.mode else ""
+    return f"boot override {seen.device} {'always' if seen.persistent else 'once'}{mode}"
+
+
+def _on(on: bool) -> str:
+    return "on" if on else "off"
