@@ -35,8 +35,10 @@ def register(commands: Commands) -> None:
     json_option(verb("check", lab_check, "say what this machine lacks for a lab", f"check {_R}", "check --json"))
     verb("up", lab_up, "bring the virtual rack up, or mend what is missing of it", f"up {_R}", "up")
     parser = verb("down", lab_down, "remove all of the virtual rack", f"down {_R}", f"down {_R} --now")
-    parser.add_argument("--now", action="store_true", help="with --keep-disks: power off at once, without asking the operating systems")
-    parser.add_argument("--keep-disks", action="store_true", help="keep the servers' disks for the next lab up")
+    parser.add_argument("--now", action="store_true", help="with --keep-disks: don't ask the operating systems first")
+    parser.add_argument(
+        "--keep-disks", action="store_true", help="shut servers down, and keep their disks for the next lab up"
+    )
     json_option(verb("status", lab_status, "show the devices of the virtual rack", f"status {_R}", "status --json"))
     examples = (f"shell {_R} node1", "shell leaf1 -- vtysh -c 'show bgp summary'")
     parser = verb("shell", lab_shell, "run a shell or a command on a machine", *examples)
