@@ -3,7 +3,8 @@
 import argparse
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,17 @@ def _say_one(one: Judged) -> None:
     for remark in one.remarks:
         print(f"  note: {remark}")
     placed = [(one.text.line(fault) if one.text else None, fault) for fault in faults]
+    alike = Counter(_alike(fault) for fault in faults)
     for line, fault in sorted(placed, key=lambda found: found[0] or 0):
+        rows_alike = alike.pop(_alike(fault), 0)
+        if not rows_alike:
+            continue  # told with the first one
         place = f"line {line}: " if line else ""
         severity = "warning: " if fault.severity == "warning" else ""
-        print(f"  {place}{severity}{fault}{f' ({fault.hint})' if fault.hint else ''}")
+        more = f", and in {count(rows_alike - 1, 'row')} more" if rows_alike > 1 else ""
+        print(f"  {place}{severity}{fault}{more}{f' ({fault.hint})' if fault.hint else ''}")
+
+
+def _alike(fault: Fault) -> Hashable:
+    """What faults have in common that are told once: a field that no row of a table may have."""
+    return (fault.table, fault.field, fault.message) if fault.kind == "schema" and fault.field else fault

@@ -25,16 +25,13 @@ class Fault:
     """How to mend it."""
     kind: Kind = "rule"
     severity: Literal["error", "warning"] = "error"
+    models_tell: bool = False
+    """True for a rule of ours that the YANG models of most releases have too: where they tell, we don't repeat it."""
 
     @property
     def where(self) -> str:
         """As people write it: PORT|Ethernet0.mtu."""
         return self.table + (f"|{self.key}" if self.key else "") + (f".{self.field}" if self.field else "")
-
-    @property
-    def missing(self) -> bool:
-        """True if it is about something that is not there, which the YANG models mostly tell too."""
-        return self.message.startswith("there is no ")
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

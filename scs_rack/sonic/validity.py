@@ -100,8 +100,8 @@ def verdict(tables: Mapping[str, Any], release: str, models: Models | None, *, s
     own = own_faults(sound)
     if not enterprise_marks(sound):
         own += hardware_faults(sound)
-    told = {(fault.table, fault.key) for fault in faults if fault.kind in ("reference", "schema")}
-    faults += [fault for fault in own if not (fault.missing and (fault.table, fault.key) in told)]
+    told = {(fault.table, fault.key) for fault in faults}
+    faults += [fault for fault in own if not (fault.models_tell and (fault.table, fault.key) in told)]
     return Verdict(faults, judge is not None)
 
 
@@ -110,7 +110,7 @@ def _unknown(fault: Fault, release: str, *, strict: bool) -> Fault:
     if fault.kind != "unknown-table":
         return fault
     refuses = "`config reload FILE` refuses the file" if release >= COMPLETE else "SONiC loads it without a check"
-    hint = f"{fault.hint}; {refuses}" if fault.hint else refuses
+    hint = f"{fault.hint} {refuses}" if fault.hint else refuses
     return Fault(fault.message, fault.table, hint=hint, kind=fault.kind, severity="error" if strict else "warning")
 
 

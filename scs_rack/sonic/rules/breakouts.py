@@ -60,10 +60,16 @@ def _base(name: str) -> int | None:
 
 
 def _children(tables: TablesLike, parent: str) -> list[str]:
-    """Ports of a cage in their order: those from the parent on up to the next parent that have its index."""
+    """Ports of a cage in their order: those from the parent on up to the next parent that have its index.
+
+    Enterprise images split groups of cages; there PORT itself names the parent.
+    """
     ports, base = rows(tables, "PORT"), _base(parent)
     if base is None or parent not in ports:
         return []
+    stated = [name for name, row in ports.items() if text(row, "parent_port") == parent]
+    if stated:
+        return stated
     later = [number for name in rows(tables, "BREAKOUT_CFG") if (number := _base(name)) is not None and number > base]
     end, index = min(later, default=None), text(ports[parent], "index")
     found = {

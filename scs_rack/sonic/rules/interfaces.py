@@ -28,14 +28,17 @@ def members(tables: TablesLike) -> Iterator[Fault]:
     for key in rows(tables, "VLAN_MEMBER"):
         vlan, _, port = key.partition("|")
         if vlan not in rows(tables, "VLAN"):
-            yield Fault(f"there is no {vlan}", "VLAN_MEMBER", key, hint=f"add VLAN|{vlan}, or take the member out")
+            hint = f"add VLAN|{vlan}, or take the member out"
+            yield Fault(f"there is no {vlan}", "VLAN_MEMBER", key, hint=hint, models_tell=True)
         bridged = routed | {name.partition("|")[0] for name in rows(tables, "PORTCHANNEL_INTERFACE")}
         if port in bridged:
             hint = f"a port is in VLANs or routed: take out one, or route over {vlan}"
-            yield Fault(f"{port} is a member of {vlan} and a routed port", "VLAN_MEMBER", key, hint=hint)
+            message = f"{port} is a member of {vlan} and a routed port"
+            yield Fault(message, "VLAN_MEMBER", key, hint=hint, models_tell=True)
         if port in lags:
             hint = f"put {lags[port][0]} into the VLAN"
-            yield Fault(f"{port} is a member of {vlan} and of {lags[port][0]}", "VLAN_MEMBER", key, hint=hint)
+            message = f"{port} is a member of {vlan} and of {lags[port][0]}"
+            yield Fault(message, "VLAN_MEMBER", key, hint=hint, models_tell=True)
 
 
 def links_of_a_lag(tables: TablesLike) -> Iterator[Fault]:
@@ -138,7 +141,8 @@ def vlan_ids(tables: TablesLike) -> Iterator[Fault]:
         if vlan:
             users[vlan].append(name)
             if name != f"Vlan{vlan}":
-                yield Fault(f"is not the VLAN {vlan}", "VLAN", name, "vlanid", f"write {name.removeprefix('Vlan')}")
+                hint = f"write {name.removeprefix('Vlan')}"
+                yield Fault(f"is not the VLAN {vlan}", "VLAN", name, "vlanid", hint, models_tell=True)
     yield from repeated(users, "VLAN id", "VLAN", field="vlanid")
 
 

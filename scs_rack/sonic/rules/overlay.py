@@ -85,17 +85,18 @@ def mclag(tables: TablesLike) -> Iterator[Fault]:
             yield Fault(f"{link} is the peer link of the pair", "MCLAG_INTERFACE", f"{domain}|{link}")
         known = (rows(tables, table) for table in ("PORT", "PORTCHANNEL", "VXLAN_TUNNEL"))
         if link and not any(link in table for table in known):
-            yield Fault(f"there is no {link}", "MCLAG_DOMAIN", domain, "peer_link", f"add PORTCHANNEL|{link}")
+            hint = f"add PORTCHANNEL|{link}"
+            yield Fault(f"there is no {link}", "MCLAG_DOMAIN", domain, "peer_link", hint, models_tell=True)
         keepalive, timeout = number(row, "keepalive_interval"), number(row, "session_timeout")
         if keepalive and timeout and keepalive * 3 > timeout:
             message = f"{timeout} s is less than three times the keepalive interval of {keepalive} s"
-            yield Fault(message, "MCLAG_DOMAIN", domain, "session_timeout")
+            yield Fault(message, "MCLAG_DOMAIN", domain, "session_timeout", models_tell=True)
     for key in rows(tables, "MCLAG_INTERFACE"):
         domain, _, name = key.partition("|")
         if domain not in rows(tables, "MCLAG_DOMAIN"):
-            yield Fault(f"there is no domain {domain}", "MCLAG_INTERFACE", key)
+            yield Fault(f"there is no domain {domain}", "MCLAG_INTERFACE", key, models_tell=True)
         if name.startswith("PortChannel") and name not in rows(tables, "PORTCHANNEL"):
-            yield Fault(f"there is no {name}", "MCLAG_INTERFACE", key)
+            yield Fault(f"there is no {name}", "MCLAG_INTERFACE", key, models_tell=True)
 
 
 def segments(tables: TablesLike) -> Iterator[Fault]:

@@ -10,13 +10,21 @@ from typing import Any
 
 from scs_rack.errors import ScsRackError
 from scs_rack.sonic.fault import Fault, Kind
-from scs_rack.sonic.yang.schema import Node, Schema
+from scs_rack.sonic.yang.schema import Node, Schema, table_of
 from scs_rack.sonic.yang.statements import BadYang
 from scs_rack.sonic.yang.translate import Translation, origin
 
 _NO_TARGET = re.compile(r'Invalid leafref value "(?P<value>[^"]*)" - no target instance "(?P<path>[^"]*)"')
 _MISSING = re.compile(r'Mandatory node "(?P<name>[^"]+)" instance does not exist')
-_QUOTED = re.compile(r'"([^"]*)"')
+_SHORT = (
+    (re.compile(r'Unsatisfied pattern - "(.*)" does not match .*'), r"{} has not the form that it must have"),
+    (re.compile(r'Unsatisfied range - value "(.*)" is out of the allowed range\.'), r"{} is out of range"),
+    (re.compile(r'Unsatisfied length - string "(.*)" length is not allowed\.'), r"{} is too long or too short"),
+    (re.compile(r'Invalid (?:enumeration|union|boolean|bits) value "(.*?)".*'), r"{} is not allowed here"),
+    (re.compile(r'Invalid type u?int\d+ value "(.*)"\.'), r"{} is no number that fits"),
+)
+"""What libyang says of a value, and how to say it when what the field takes is said anyway."""
+_VALUE = re.compile(r"'(.*?)' (?:has|is)\b|there is no .*(?:\||with \S+ )(.*)")
 _NO_KEY = re.compile(r"List instance is missing its key")
 
 
@@ -61,7 +69,7 @@ class Judge:
 
     def _at_row(self, fault: Fault, tables: Mapping[str, Any]) -> Fault:
         """A fault of a key, which libyang can't place, at the rows with that part of the key."""
-        value, known = _QUOTED.search(fault.message), self.schema.tables.get(fault.table)
+        value, known = _VALUE.match(fault.message), self.schema.tables.get(fault.table)
         rows = tables.get(fault.table)
         if not (value and known and fault.field and isinstance(rows, Mapping)):
             return fault
@@ -102,14 +110,20 @@ class Judge:
             takes = self._takes(table, key, missing["name"])
             return Fault("is missing", table, key, missing["name"], takes and f"takes {takes}", "constraint")
         if dangling:
-            row = _row_of(dangling["path"], dangling["value"])
-            hint = "add it, or take this out"
-            return Fault(f"{dangling['value']!r} is not there: no {row}", table, key, field, hint, "reference")
+            message = f"there is no {self._row(dangling['path'], dangling['value'])}"
+            return Fault(message, table, key, field, "add it, or take this out", "reference")
         kind: Kind = "value"
         if tag or any(word in message for word in ("ust condition", "hen condition", "Mandatory")):
             kind = "constraint"
-        takes = self._takes(table, key, field)
-        return Fault(message, table, key, field, f"takes {takes}" if takes else "", kind)
+        takes = self._takes(table, key, field) if kind == "value" else ""
+        return Fault(_in_short(message), table, key, field, f"takes {takes}" if takes else "", kind)
+
+    def _row(self, path: str, value: str) -> str:
+        """The row that a reference of the models wants."""
+        table = table_of(path)
+        known = self.schema.tables.get(table)
+        several = known is not None and all(len(one.keys) > 1 for one in known.lists)
+        return f"row of {table} with {path.rpartition(':')[2]} {value}" if several else f"{table}|{value}"
 
     def _takes(self, table: str, key: str, field: str) -> str:
         """What a field takes, in words."""
@@ -123,9 +137,10 @@ class Judge:
         return next(found, "")
 
 
-def _row_of(path: str, value: str) -> str:
-    """The row that a reference of the models wants: `/vlan:sonic-vlan/vlan:VLAN/vlan:VLAN_LIST/vlan:name`."""
-    steps = [re.sub(r"\[.*?\]", "", step).rpartition(":")[2] for step in path.strip("/").split("/")]
-    steps = [step for step in steps if step not in ("..", "")]
-    table = steps[1] if len(steps) > 1 and steps[0].startswith("sonic-") else next(iter(steps), "row")
-    return f"{table}|{value}"
+def _in_short(message: str) -> str:
+    """A message of libyang without what the hint says."""
+    for long, short in _SHORT:
+        found = long.fullmatch(message)
+        if found:
+            return short.format(f"'{found[1]}'")
+    return message

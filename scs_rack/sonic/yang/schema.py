@@ -121,22 +121,31 @@ class Schema:
                 return " or ".join(dict.fromkeys(filter(None, map(self._takes, kind.each("type")))))
             case "boolean":
                 return "true or false"
+            case "leafref":
+                return f"a row of {table_of(kind.value('path') or '')}"
             case "enumeration":
                 return "one of " + ", ".join(one.argument for one in kind.each("enum"))
         limits = _limits(kind)
         if limits or kind.argument in _BUILT_IN:
             return limits
         definition = self._definition(kind, "typedef")
-        return self._takes(next(definition.each("type"))) if definition else ""
+        return self._takes(next(definition.each("type"))) if definition else kind.argument.rpartition(":")[2]
+
+
+def table_of(path: str) -> str:
+    """Table that a path of the models leads to: `/vlan:sonic-vlan/vlan:VLAN/vlan:VLAN_LIST/vlan:name`."""
+    steps = [step.rpartition(":")[2] for step in re.sub(r"\[.*?\]", "", path).strip("/").split("/")]
+    steps = [step.strip() for step in steps if step.strip() not in ("..", "")]
+    return steps[1] if len(steps) > 1 and steps[0].startswith("sonic-") else next(iter(steps), "the same table")
 
 
 def _limits(kind: Statement) -> str:
-    """Range, length or patterns of a type, in words."""
-    for keyword, what in (("range", ""), ("length", " characters")):
-        limits = kind.value(keyword)
-        if limits:
-            return " ".join(limits.split()) + what
+    """Words, range, length or patterns of a type, in words."""
     patterns = [one.argument for one in kind.each("pattern")]
     if len(patterns) == 1 and re.fullmatch(r"\(?[\w-]+(\|[\w-]+)*\)?", patterns[0]):
         return "one of " + patterns[0].strip("()").replace("|", ", ")
+    for keyword, what in (("range", ""), ("length", " characters")):
+        limits = kind.value(keyword)
+        if limits and not patterns:
+            return " ".join(limits.split()) + what
     return "text like " + " and ".join(patterns) if patterns else ""

@@ -50,7 +50,7 @@ class Translation:
         for name, rows in tables.items():
             table = schema.tables.get(name)
             if table is None:
-                hint = _nearest(name, schema.tables)
+                hint = _nearest(name, schema.tables, 0.85)
                 self.faults.append(Fault("the models know no such table", name, hint=hint, kind="unknown-table"))
             elif not isinstance(rows, Mapping):
                 self.faults.append(Fault("a table holds rows: key and fields", name, kind="schema"))
@@ -129,10 +129,10 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
+def _nearest(name: str, known: Mapping[str, Any], alike: float = 0.75) -> str:
     """What might have been meant."""
     by_small = {one.lower(): one for one in known}
-    found = get_close_matches(name.lower(), by_small, n=1, cutoff=0.75)
+    found = get_close_matches(name.lower(), by_small, n=1, cutoff=alike)
     return f"did you mean {by_small[found[0]]}?" if found else ""
 
 
@@ -149,6 +149,9 @@ def origin(path: str) -> tuple[str, str, str]:
     in_list = False
     for name, predicates in steps[1:]:
         found = [one or other for one, other in _KEY.findall(predicates)]
+        if predicates.startswith("[.="):  # one of several values
+            names.append(name)
+            break
         in_list = in_list or name.endswith("_LIST") or bool(found)
         if found and keys:
             names += found[:1]  # an inner list: its key is the field's name
