@@ -23,6 +23,9 @@ from scs_rack.sonic.services import services
 from scs_rack.sonic.site import Site
 from scs_rack.sonic.spanning_tree import spanning_tree
 
+NEWEST = "202605"
+"""Newest release that has a number; what comes after it still has its schema of CONFIG_DB."""
+
 
 def _parts(site: Site) -> Iterator[Tables]:
     """Tables by subject; later parts may add rows to tables, and fields to rows, of earlier ones."""
@@ -108,7 +111,7 @@ def day0(design: Design, switch_name: str) -> Tables:
     }
     tables: Tables = {
         "DEVICE_METADATA": {"localhost": localhost},
-        "VERSIONS": {"DATABASE": {"VERSION": f"version_{switch.release}_01"}},
+        "VERSIONS": {"DATABASE": {"VERSION": f"version_{NEWEST if switch.release == 'master' else switch.release}_01"}},
         **ports(design, switch),
         **breakouts(switch),
         **management(site),
