@@ -5,7 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -21,8 +21,6 @@ from scs_rack.bmc.types import Bmc, ProtocolName, Target, TimeLimits
 
 if TYPE_CHECKING:
     import ssl
-
-    import aiohttp
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -47,20 +45,19 @@ class Outcome(Generic[T]):
 class Fleet:
     """Calls BMCs. Use it as `async with Fleet.open(...) as fleet`.
 
-    It holds what all BMCs share: UDP sockets, one HTTP client, one TLS context, and what is known of them.
+    It holds what all BMCs share: UDP sockets, one TLS context, and what is known of them.
     """
 
     def __init__(
-        self, stack: AsyncExitStack, ca_file: Path | None, limits: TimeLimits, at_once: int | None, rate: float | None
+        self, ca_file: Path | None, limits: TimeLimits, at_once: int | None, rate: float | None, known: Known
     ) -> None:
         self.limits = limits
-        self.known = Known()
-        self._stack = stack
+        self.known = known
         self._ca_file = ca_file
         self._at_once = at_once
         self._rate = rate
         self._sockets = Sockets()
-        self._web: tuple[aiohttp.ClientSession, ssl.SSLContext] | None = None
+        self._context: ssl.SSLContext | None = None
 
     @classmethod
     @asynccontextmanager
@@ -81,12 +78,12 @@ class Fleet:
             rate: BMCs begun in a second, at most.
             known: file that keeps what was learnt of BMCs.
         """
-        async with AsyncExitStack() as stack:
-            fleet = cls(stack, ca_file, limits or TimeLimits(), at_once, rate)
-            fleet.known = Known(known)
-            stack.callback(fleet._sockets.close)
-            stack.callback(fleet.known.save)
+        fleet = cls(ca_file, limits or TimeLimits(), at_once, rate, Known(known))
+        try:
             yield fleet
+        finally:
+            fleet._sockets.close()
+            fleet.known.save()
 
     @asynccontextmanager
     async def bmc(self, target: Target) -> AsyncIterator[Bmc]:
@@ -102,11 +99,12 @@ class Fleet:
                 yield IpmiBmc(target, session)
         else:
             from scs_rack.bmc.redfish.driver import logged_in
-            from scs_rack.bmc.redfish.transport import Service
+            from scs_rack.bmc.redfish.transport import Service, http_client
 
-            client, context = await self._https()
-            async with logged_in(Service(target, client, context, self.limits)) as bmc:
-                yield bmc
+            async with http_client(self.limits) as client:
+                service = Service(target, client, self._tls(), self.limits, self.known.hint(target))
+                async with logged_in(service) as bmc:
+                    yield bmc
 
     async def run(
         self, targets: Iterable[Target], work: Callable[[Bmc], Awaitable[T]], within: float | None = None
@@ -167,14 +165,13 @@ class Fleet:
             self.known.forget(target)
             raise
 
-    async def _https(self) -> "tuple[aiohttp.ClientSession, ssl.SSLContext]":
-        """The HTTP client and the TLS context; made when the first BMC needs them, since both take their time."""
-        if self._web is None:
-            from scs_rack.bmc.redfish.transport import http_client, tls_context
+    def _tls(self) -> "ssl.SSLContext":
+        """The TLS context of all BMCs; made when the first one needs it, since that takes its time."""
+        if self._context is None:
+            from scs_rack.bmc.redfish.transport import tls_context
 
-            client = http_client(self.limits)
-            self._web = await self._stack.enter_async_context(client), tls_context(self._ca_file)
-        return self._web
+            self._context = tls_context(self._ca_file)
+        return self._context
 
     async def _outcome(self, target: Target, work: Callable[[Bmc], Awaitable[T]], within: float | None) -> Outcome[T]:
         begin = time.monotonic()

@@ -6,7 +6,7 @@ A hint that turns out wrong costs one exchange and is learnt anew. Nothing here 
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from scs_rack.bmc.types import Target
@@ -73,8 +73,7 @@ class Known:
         self._before = text
 
     def _text(self) -> str:
-        kept = {key: asdict(hint) for key, hint in self._hints.items() if hint != Hint(at=hint.at)}
-        return json.dumps(kept, indent=0, sort_keys=True)
+        return json.dumps({key: vars(hint) for key, hint in self._hints.items() if hint != Hint(at=hint.at)})
 
 
 def _read(path: Path) -> dict[str, Hint]:

@@ -10,11 +10,17 @@ from scs_rack.bmc.redfish.transport import Reply, Service
 SESSIONS = "/redfish/v1/SessionService/Sessions"
 
 
+VISIT = 4
+"""Requests of a visit that is too short for a session: where a BMC is known to take Basic authentication, one request
+reads its power, and no session of its few is held."""
+
+
 class Session:
     """A session; an async context manager, so that it is always deleted.
 
-    Basic authentication stands in where there is no session service. A session that ends early (some BMCs end idle ones
-    after 30 s) is made anew with the password that has worked; a password that has not is never tried again.
+    Basic authentication stands in where there is no session service, and for short visits that only read. A session
+    that ends early (some BMCs end idle ones after 30 s) is made anew with the password that has worked; a password that
+    has not is never tried again.
     """
 
     def __init__(self, service: Service) -> None:
@@ -23,21 +29,54 @@ class Session:
         self.renewable = True
         """False once the password may have changed."""
         self._path = ""
+        self._visits = VISIT if service.hint.basic else 0
+        """Requests that may still go by Basic authentication in place of a session."""
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._login()
-        except NotSupported:
-            target = self.service.target
-            pair = f"{target.user}:{target.password}".encode()
-            self.service.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        if self._visits:
+            self.service.headers["Authorization"] = self._basic()
+        else:
+            await self._begin()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         if self._path:
             with contextlib.suppress(BmcError):
-                await self.service.request("DELETE", self._path, headers={"Connection": "close"})
+                await self._end()
         self._forget()
+
+    async def _begin(self) -> None:
+        """Log in; by Basic authentication where there is no session service."""
+        self._visits = 0
+        self._forget()
+        try:
+            await self._login()
+        except NotSupported:
+            self.service.headers["Authorization"] = self._basic()
+
+    async def _end(self) -> None:
+        """Delete the session, and learn by the way whether the BMC takes Basic authentication.
+
+        The password is known to be right, so a refusal counts against no account.
+        """
+        hint, closing = self.service.hint, {"Connection": "close"}
+        if hint.basic is None and self.renewable:
+            token = self.service.headers.pop("X-Auth-Token", "")
+            self.service.headers["Authorization"] = self._basic()
+            try:
+                await self.service.request("DELETE", self._path, headers=closing)
+            except LoginFailed:
+                hint.basic = False
+                del self.service.headers["Authorization"]
+                self.service.headers["X-Auth-Token"] = token
+            else:
+                hint.basic = True
+                return
+        await self.service.request("DELETE", self._path, headers=closing)
+
+    def _basic(self) -> str:
+        target = self.service.target
+        return f"Basic {base64.b64encode(f'{target.user}:{target.password}'.encode()).decode()}"
 
     def _forget(self) -> None:
         self._path = ""
@@ -55,12 +94,17 @@ class Session:
         data: Any = None,
     ) -> Reply:
         """One request within the session (see `Service.request`)."""
+        if self._visits:
+            self._visits -= 1
+            if method != "GET" or not self._visits:
+                await self._begin()
         try:
             return await self.service.request(method, path, body, headers, limit=limit, data=data)
         except LoginFailed as error:
             if error.status != 401:
                 raise
             if not self._path or not self.renewable:
+                self.service.hint.basic = None
                 raise WrongPassword(self._wrong()) from error
         self._forget()
         await self._login()

@@ -35,7 +35,8 @@ class Tree:
         self._root: Json | None = None
         self._system_seen: Json | None = None
         self._tags_seen: dict[str, str] = {}
-        self._system_path = ""
+        self._hint = session.service.hint
+        self._system_path = self._hint.system
         self._manager_path = ""
         self._quirks: frozenset[str] | None = None
 
@@ -102,7 +103,14 @@ class Tree:
 
     async def system(self) -> Json:
         """The host system as it is now."""
-        self._system_seen = await self.get(await self.system_path())
+        try:
+            self._system_seen = await self.get(await self.system_path())
+        except (NotSupported, NonsenseAnswer):
+            if not self._hint.system or self._system_path != self._hint.system:
+                raise
+            self._system_path = self._hint.system = ""  # it moved, e.g. by a firmware update
+            self._system_seen = await self.get(await self.system_path())
+        self._hint.system = self._system_path
         return self._system_seen
 
     async def links(self) -> Json:
