@@ -4,10 +4,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
+from scs_rack import vault
 from scs_rack.cli.common import Commands, add_command, add_noun, json_option, rack_dir, rack_option
 from scs_rack.design import Design, make_design
+from scs_rack.design.switch_secrets import switch_secrets
 from scs_rack.engine.limit import limited
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, UsageError
@@ -16,17 +17,22 @@ from scs_rack.model.load import load_rack
 from scs_rack.model.portmap import load_portmap, portmap_names, speed_name
 from scs_rack.paths import state_dir
 from scs_rack.results import Finding
-from scs_rack.sonic.checks import check_tables, load_tables
 from scs_rack.sonic.frr import frr_conf
 from scs_rack.sonic.generate import all_tables, config_db
-from scs_rack.sonic.plan import dry_run, plan, read
-from scs_rack.sonic.tables import summary
+from scs_rack.sonic.plan import plan, read
 from scs_rack.sonic.transport import Switch, on_all, switches
 
 
 def register(commands: Commands) -> None:
     """Add `switch` and its verbs."""
+    from scs_rack.cli.switch_backup import add_backup  # here: these files import this one
+    from scs_rack.cli.switch_change import add_apply, add_rollback
+    from scs_rack.cli.switch_validate import add_validate
+    from scs_rack.cli.switch_verify import add_verify
+
     verbs = add_noun(commands, "switch", "switches and their configuration")
+    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback):
+        add(verbs)
     parser = add_command(
         verbs,
         "show",
@@ -50,22 +56,6 @@ def register(commands: Commands) -> None:
     json_option(parser)
     parser = add_command(
         verbs,
-        "validate",
-        _validate,
-        "check CONFIG_DB files for faults that SONiC loads without a word",
-        (
-            "scs-rack switch validate config_db.json",
-            "scs-rack switch validate out/switches/leaf1/config_db.json -r inventory/lab --on leaf1",
-        ),
-    )
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
-    rack_option(parser)
-    parser.add_argument(
-        "--on", metavar="SWITCH", help="also let this switch judge, by a dry run: it has the YANG models of its release"
-    )
-    json_option(parser)
-    parser = add_command(
-        verbs,
         "models",
         _models,
         "list the switch models that a rack file can name",
@@ -81,7 +71,8 @@ def devices(args: argparse.Namespace) -> Context:
     limit = limited(design, getattr(args, "limit", None))
     enter(design)
     state = state_dir(design.rack.name)
-    return Context(design, folder, state, state, {}, limit=limit)
+    secrets = vault.load(folder) if switch_secrets(design) else {}
+    return Context(design, folder, state, state, secrets, limit=limit)
 
 
 def print_findings(findings: Sequence[Finding]) -> None:
@@ -121,52 +112,33 @@ def _diff(args: argparse.Namespace) -> int:
     failed = {name: answer for name, answer in answers.items() if isinstance(answer, ScsRackError)}
     plans = {name: answer for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
     if args.json:
-        data = {name: {"changes": [asdict(change) for change in one.changes]} for name, one in plans.items()}
+        data = {
+            name: {
+                "changes": [asdict(change.shown) for change in one.changes],
+                "frr": list(one.frr_lines),
+                "disruption": one.disruption.text,
+            }
+            for name, one in plans.items()
+        }
         errors = {name: {"error": error.message} for name, error in failed.items()}
         print(json.dumps({**data, **errors}, indent=2))
     else:
         for name, one in plans.items():
-            print(f"{name}: {summary(one.changes) if one.changes else 'as the rack file wants it'}")
-            for change in one.changes:
-                print(f"  {change.text}")
+            if one.empty:
+                print(f"{name}: as the rack file wants it")
+                continue
+            print(f"{name}: {one.summary}; disturbs: {one.disruption.text}")
+            for line in one.diff.splitlines():
+                print(f"  {line}")
         for error in failed.values():
             print(error.message)
     return max((error.exit_code for error in failed.values()), default=0)
 
 
-def _validate(args: argparse.Namespace) -> int:
-    switch = _switch(devices(args), args.on) if args.on else None
-    report = {}
-    for path in args.files:
-        try:
-            tables = load_tables(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: {error}") from error
-        report[str(path)] = [*check_tables(tables), *(dry_run(switch, tables) if switch else [])]
-    if args.json:
-        print(json.dumps(report, indent=2))
-    else:
-        for name, faults in report.items():
-            print(f"{name}: {f'{len(faults)} faults' if faults else 'no fault found'}")
-            for fault in faults:
-                print(f"  {fault}")
-        if not switch:
-            print("judged by our own rules; `--on SWITCH` lets a switch judge by its YANG models too")
-    return 1 if any(report.values()) else 0
-
-
 def _models(args: argparse.Namespace) -> int:
     portmaps = [load_portmap(name) for name in portmap_names()]
     if args.json:
-        print(
-            json.dumps(
-                [
-                    {"model": one.model, "sku": one.sku, "ports": list(one.ports), "units": one.units}
-                    for one in portmaps
-                ],
-                indent=2,
-            )
-        )
+        print(json.dumps([asdict(one) for one in portmaps], indent=2))
         return 0
     for one in portmaps:
         speeds = sorted({port.speed for port in one.ports.values()})

@@ -1,15 +1,17 @@
 """Is the whole fabric there? Asked by the gate of stage base, when servers speak BGP too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from scs_rack.engine.stage import Context
 from scs_rack.remote import Answer, run_many
 from scs_rack.results import Finding
+from scs_rack.sonic.transport import Switch
 from scs_rack.sonic.verify import await_sessions, host_ports
 
 SESSION_WAIT = 30.0
 """Seconds for sessions to come up after FRR was started."""
 PING_WAIT = 10.0
+PINGS_AT_ONCE = 64
 
 
 def loopbacks(ctx: Context) -> dict[str, tuple[str, str]]:
@@ -35,6 +37,25 @@ def ping_command(source: tuple[str, str], targets: Iterable[tuple[str, str]]) ->
     for target in targets:
         script += "".join(f"try {mine} {other} & " for mine, other in zip(source, target, strict=True))
     return ["sh", "-c", script + "wait"]
+
+
+def reached(switch: Switch, targets: Sequence[str]) -> frozenset[str]:
+    """Loopbacks that answer a switch, asked from its own ones.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: the switch can't be asked.
+    """
+    design = switch.ctx.design.switches[switch.name]
+    source = {4: str(design.loopback4), 6: str(design.loopback6)}
+    script = (
+        'try() { for i in 1 2; do ping -c 1 -W 1 -q -I "$1" "$2" >/dev/null 2>&1 && { echo "$2"; return; }; done; }; '
+    )
+    for start in range(0, len(targets), PINGS_AT_ONCE):
+        for target in targets[start : start + PINGS_AT_ONCE]:
+            script += f"try {source[6 if ':' in target else 4]} {target} & "
+        script += "wait; "
+    answer = switch.ask("sudo sh -s", stdin=script, timeout=30 + 3 * len(targets) / PINGS_AT_ONCE)
+    return frozenset(answer.split()) & frozenset(targets)
 
 
 def ping_findings(ctx: Context, answers: Mapping[str, Answer]) -> list[Finding]:
@@ -68,7 +89,7 @@ def fabric_findings(ctx: Context) -> list[Finding]:
         name: [use for use in host_ports(ctx.design, name) if use.peer == "manager" or ctx.selected(use.peer)]
         for name in switches
     }
-    findings = await_sessions(ctx, ports, SESSION_WAIT)
+    findings = await_sessions(ctx, ports, ctx.wait_for(SESSION_WAIT))
     everything = loopbacks(ctx)
     commands = {
         name: ping_command(everything[name], [pair for other, pair in everything.items() if other != name])

@@ -1,40 +1,39 @@
-"""Commands on a switch over SSH: the rack's key and known hosts only, real exit codes, one writer per switch."""
+"""Commands on a switch over SSH: the rack's key and known hosts only, real exit codes, bounded in time."""
 
-import fcntl
 import json
 import secrets
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from scs_rack import ssh, vault
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError, Unreachable
-from scs_rack.remote import SSH_FAILED, ssh_command
+from scs_rack.errors import ScsRackError, UsageError
+from scs_rack.sonic.connection import CONNECTIONS, Login, NotStarted, SwitchUnreachable
+from scs_rack.sonic.lock import Held, SwitchBusy, locked
+
+if TYPE_CHECKING:
+    from paramiko import Channel
+
+__all__ = ["Reply", "Switch", "SwitchBusy", "SwitchRefused", "SwitchUnreachable", "on_all", "switches"]
 
 T = TypeVar("T")
 
 AT_ONCE = 32
 """Switches that are talked to at the same time."""
 TIMEOUT = 60.0
-"""Seconds for a command; a `config replace` of a big change gets more."""
+"""Seconds for a command; a change of the configuration gets more."""
+USER = "admin"
+"""Who may do all on a SONiC switch, by sudo(8) without a password."""
 
 
 class SwitchRefused(ScsRackError):
     """A switch answered, and did not do what it was asked."""
-
-
-class SwitchUnreachable(Unreachable):
-    """A switch does not answer over SSH."""
-
-
-class SwitchBusy(ScsRackError):
-    """Another process of this machine is changing the switch."""
-
-    exit_code = 4
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,14 @@ class Reply:
         return lines[-1] if lines else f"exit code {self.code}"
 
 
+@cache
+def _stored(rack_dir: Path) -> dict[str, str]:
+    try:
+        return vault.load(rack_dir)
+    except UsageError:
+        return {}
+
+
 @dataclass(frozen=True)
 class Switch:
     """A switch that can be called."""
@@ -66,18 +73,41 @@ class Switch:
         """The same switch over a new connection, to see that it still takes one. Call `hang_up` in the end."""
         return replace(self, line=secrets.token_hex(4))
 
-    def _ssh(self, *options: str) -> list[str]:
-        argv = [
-            f"{word}-{self.line}" if self.line and word.startswith("ControlPath=") else word
-            for word in ssh_command(self.ctx, self.name)
-        ]
-        return [argv[0], *options, *argv[1:]]
+    @property
+    def login(self) -> Login:
+        """Where it answers.
+
+        Raises:
+            UsageError: the rack has no such switch.
+        """
+        device = self.ctx.design.switches.get(self.name)
+        if device is None:
+            raise UsageError(f"{self.ctx.design.rack.name} has no switch {self.name}")
+        files = ssh.files(self.ctx.state_dir)
+        return Login(self.name, str(device.mgmt.ip), USER, files.key, files.known_hosts, self._password)
+
+    def _password(self) -> str | None:
+        name = f"switch_{self.name}"
+        return self.ctx.secrets.get(name) or _stored(self.ctx.rack_dir).get(name)
 
     def hang_up(self) -> None:
         """Close the connection."""
-        subprocess.run(self._ssh("-O", "exit"), capture_output=True, check=False)  # there may be none
+        CONNECTIONS.close(self.login, self.line)
 
-    def run(self, command: str, *, stdin: str = "", timeout: float = TIMEOUT) -> Reply:
+    def start(self, command: str) -> "Channel":
+        """Start a shell command and talk to it.
+
+        Raises:
+            SwitchUnreachable: there is no connection.
+        """
+        connection = CONNECTIONS.get(self.login, self.line)
+        try:
+            return connection.start(command)
+        except SwitchUnreachable:  # it was lost while nobody looked
+            self.hang_up()
+            return CONNECTIONS.get(self.login, self.line).start(command)
+
+    def run(self, command: str, *, stdin: str | bytes = "", timeout: float = TIMEOUT) -> Reply:
         """Run a shell command.
 
         Args:
@@ -88,25 +118,23 @@ class Switch:
         Raises:
             SwitchUnreachable: SSH failed, or the command took too long.
         """
-        argv = [*self._ssh(), command]
+        data = stdin.encode() if isinstance(stdin, str) else stdin
         started = time.monotonic()
         try:
-            done = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise SwitchUnreachable(f"{self.name}: no answer within {timeout:g} s") from error
-        reply = Reply(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
-        if reply.code == SSH_FAILED:
-            raise SwitchUnreachable(f"{self.name}: {reply.why}", "is the switch on, and its host key known?")
-        return reply
+            code, out, err = CONNECTIONS.get(self.login, self.line).run(command, data, timeout)
+        except NotStarted:
+            self.hang_up()
+            code, out, err = CONNECTIONS.get(self.login, self.line).run(command, data, timeout)
+        return Reply(code, out.decode(errors="replace"), err.decode(errors="replace"), time.monotonic() - started)
 
-    def ask(self, command: str, *, timeout: float = TIMEOUT) -> str:
+    def ask(self, command: str, *, stdin: str | bytes = "", timeout: float = TIMEOUT) -> str:
         """Run a shell command that must succeed; returns what it prints.
 
         Raises:
             SwitchUnreachable: as in `run`.
             SwitchRefused: it failed.
         """
-        reply = self.run(command, timeout=timeout)
+        reply = self.run(command, stdin=stdin, timeout=timeout)
         if reply.code:
             raise SwitchRefused(f"{self.name}: `{command}` failed: {reply.why}")
         return reply.out
@@ -123,21 +151,9 @@ class Switch:
         except ValueError as error:
             raise SwitchRefused(f"{self.name}: `{command}` did not print JSON: {text[:80]!r}") from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the right to change the switch, on this machine.
-
-        Raises:
-            SwitchBusy: another process holds it.
-        """
-        folder = self.ctx.state_dir / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f"switch-{self.name}").open("w", encoding="ascii") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise SwitchBusy(f"another process is changing {self.name}", "wait for it to end") from error
-            yield
+    def locked(self) -> AbstractContextManager[Held]:
+        """Hold the right to change the switch; raises SwitchBusy if another process holds it."""
+        return locked(self)
 
 
 def switches(ctx: Context) -> list[Switch]:

@@ -1,68 +1,179 @@
-"""What is looked at on a switch before its change is confirmed."""
+"""What is looked at on a switch before its change is confirmed: all that was there before is there again.
+
+Sessions, neighbours on the wire and loopbacks are asked of the switch itself, and of others that see it from outside.
+"""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
 from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
 from scs_rack.sonic.apply import Check
-from scs_rack.sonic.generate import config_db
+from scs_rack.sonic.disruption import Disruption
+from scs_rack.sonic.lldp import Heard, heard
 from scs_rack.sonic.plan import Plan
+from scs_rack.sonic.reach import loopbacks, reached
 from scs_rack.sonic.transport import Switch, on_all
-from scs_rack.sonic.verify import PAUSE, Session, sessions
+from scs_rack.sonic.verify import PAUSE, Session, peer_asn, sessions
 
-RESTORE = 40.0
-"""Seconds for sessions that were up before a change to be up after it."""
+T = TypeVar("T")
+
 SSH_WAIT = 10.0
 """Seconds for a new connection to another switch."""
 LEARN = 8.0
 """Seconds for FRR to know its neighbours."""
+VANTAGES = 2
+"""Other switches from which the network is looked at."""
 
 
-def _expected(switch: Switch) -> set[str]:
-    rows = config_db(switch.ctx.design, switch.name).get("BGP_NEIGHBOR", {})
-    return {key.partition("|")[2] for key in rows}
+@dataclass(frozen=True)
+class Before:
+    """What was there before a change."""
+
+    sessions: dict[str, Session]
+    heard: Heard
+    reached: dict[str, frozenset[str]]
+    """Loopbacks that answered, by the switch that asked."""
 
 
-def _missing(switch: Switch, seconds: float) -> set[str]:
-    """Neighbours that FRR does not know, after waiting for them."""
-    deadline = time.monotonic() + seconds
+def _asking(switch: Switch) -> list[Switch]:
+    """The switch, and others that see it from outside: those that share servers with it, then its neighbours."""
+    design, me = switch.ctx.design, switch.name
+    hosts = {use.peer for use in design.switches[me].ports.values() if use.peer not in design.switches}
+    others = sorted(
+        (one for one in design.switches.values() if one.name != me and one.role != "oob"),
+        key=lambda one: (
+            not hosts & {use.peer for use in one.ports.values()},
+            me not in {use.peer for use in one.ports.values()},
+            one.name,
+        ),
+    )
+    return [switch, *(Switch(switch.ctx, one.name) for one in others[:VANTAGES])]
+
+
+def _reached(askers: Iterable[Switch], targets: Iterable[str]) -> dict[str, frozenset[str]]:
+    wanted = sorted(targets)
+    answers = on_all(askers, lambda one: reached(one, wanted))
+    return {name: answer for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
+
+
+def _everything(switch: Switch) -> set[str]:
+    return {address for pair in loopbacks(switch.ctx).values() for address in pair}
+
+
+def look(switch: Switch) -> Before:
+    """What is there now.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: the switch can't be asked.
+    """
+    found = sessions(switch)
+    if not any(session.established for session in found.values()):
+        return Before(found, heard(switch), {})
+    return Before(found, heard(switch), _reached(_asking(switch), _everything(switch)))
+
+
+def _until(deadline: float, missing: Callable[[], set[T]]) -> set[T]:
+    """What is still missing at the deadline."""
     while True:
-        missing = _expected(switch) - sessions(switch).keys()
-        if not missing or time.monotonic() > deadline:
-            return missing
+        left = missing()
+        if not left or time.monotonic() > deadline:
+            return left
         time.sleep(PAUSE)
 
 
-def _learn(switch: Switch) -> list[Finding]:
+def _learn(switch: Switch, plan: Plan, deadline: float) -> list[Finding]:
     """See that FRR knows all neighbours.
 
     On a running FRR without BGP, frrcfgd of real switches forgets to create neighbours (sonic-buildimage issue 27723):
     then its container is restarted, which renders the whole configuration.
     """
-    if not _missing(switch, LEARN):
+
+    def missing() -> set[str]:
+        return set(plan.neighbours - sessions(switch).keys())
+
+    if not _until(min(deadline, time.monotonic() + LEARN), missing):
         return []
     switch.ask("sudo systemctl restart bgp")
     return [
         Finding("bgp-session-missing", "error", f"{switch.name} {port}", "a BGP neighbour in FRR", "none")
-        for port in sorted(_missing(switch, RESTORE))
+        for port in sorted(_until(deadline, missing))
     ]
 
 
-def _restored(switch: Switch, before: dict[str, Session]) -> list[Finding]:
+def _restored(switch: Switch, plan: Plan, before: Before, deadline: float) -> list[Finding]:
     """See that what was established before is so again, as far as it is still wanted."""
-    wanted = {port for port, session in before.items() if session.established} & _expected(switch)
-    deadline = time.monotonic() + RESTORE
-    while True:
+    wanted = {port for port, session in before.sessions.items() if session.established} & plan.neighbours
+
+    def down() -> set[str]:
         now = sessions(switch)
-        down = sorted(port for port in wanted if port not in now or not now[port].established)
-        if not down or time.monotonic() > deadline:
-            break
-        time.sleep(PAUSE)
+        return {port for port in wanted if port not in now or not now[port].established}
+
     return [
         Finding("bgp-session-lost", "error", f"{switch.name} {port}", "the session that was there", "down")
-        for port in down
+        for port in sorted(_until(deadline, down))
     ]
+
+
+def _known_as(switch: Switch, before: Before) -> Iterator[Finding]:
+    """See that switches at the other ends know this one by the AS number that the rack file gives it."""
+    design = switch.ctx.design
+    asn = peer_asn(design, switch.name)
+    peers = [
+        use
+        for port, use in design.switches[switch.name].ports.items()
+        if use.peer in design.switches and port in before.sessions and before.sessions[port].established
+    ]
+    answers = on_all([Switch(switch.ctx, name) for name in sorted({use.peer for use in peers})], sessions)
+    for use in peers:
+        seen = answers[use.peer]
+        if not isinstance(seen, ScsRackError) and use.peer_port in seen and seen[use.peer_port].asn != asn:
+            yield Finding(
+                "bgp-wrong-peer", "error", f"{use.peer} {use.peer_port}", f"{switch.name} with AS {asn}",
+                f"AS {seen[use.peer_port].asn}",
+            )  # fmt: skip
+
+
+def _wired(switch: Switch, plan: Plan, before: Before, deadline: float) -> list[Finding]:
+    """See that the neighbours on the wire are those that were heard before, on ports that are still wanted up."""
+    ports = plan.goal.get("PORT", {})
+    wanted = {
+        (port, name)
+        for port, names in before.heard.items()
+        for name in names
+        if port not in ports or ports[port].get("admin_status") == "up"
+    }
+
+    def silent() -> set[tuple[str, str]]:
+        now = heard(switch)
+        return {(port, name) for port, name in wanted if name not in now.get(port, ())}
+
+    return [
+        Finding("neighbour-lost", "error", f"{switch.name} {port}", f"{name} heard by LLDP as before", "silence")
+        for port, name in sorted(_until(deadline, silent))
+    ]
+
+
+def _reachable(switch: Switch, before: Before, deadline: float) -> list[Finding]:
+    """See that every loopback that answered answers again, asked from here and from outside."""
+    names = {address: name for name, pair in loopbacks(switch.ctx).items() for address in pair}
+    findings = []
+    for asker, targets in before.reached.items():
+        line = switch if asker == switch.name else Switch(switch.ctx, asker)
+
+        def lost(line: Switch = line, targets: frozenset[str] = targets) -> set[str]:
+            return set(targets - reached(line, sorted(targets)))
+
+        findings += [
+            Finding(
+                "loopback-lost", "error", asker, f"{address} of {names.get(address, '?')} answers as before",
+                f"no answer since {switch.name} was changed",
+            )
+            for address in sorted(_until(deadline, lost))
+        ]  # fmt: skip
+    return findings
 
 
 def _answering(switches: Iterable[Switch]) -> set[str]:
@@ -79,9 +190,8 @@ def _answering(switches: Iterable[Switch]) -> set[str]:
     return {name for name, answer in answers.items() if not isinstance(answer, ScsRackError)}
 
 
-def _cut_off(switch: Switch, before: set[str]) -> list[Finding]:
+def _cut_off(switch: Switch, before: set[str], deadline: float) -> list[Finding]:
     """See that what was reached through an out-of-band switch can be reached again."""
-    deadline = time.monotonic() + RESTORE
     left = before
     while left:
         left = left - _answering(Switch(switch.ctx, name) for name in left)
@@ -97,13 +207,25 @@ def checker(switch: Switch, plan: Plan) -> Check:
     """Look at a switch now, and return the check for after its change.
 
     Where only names change there is nothing more to see than that the switch answers and has what it was given.
-    A switch that routes must have its sessions back; through an out-of-band switch all others are reached as before.
+    A switch that routes must have its sessions, its neighbours on the wire and its ways to all loopbacks back; through
+    an out-of-band switch all others are reached as before.
     """
     if not plan.touches_forwarding:
         return lambda _: []
     design = switch.ctx.design
+
     if design.switches[switch.name].role == "oob":
         others = _answering(Switch(switch.ctx, name) for name in design.switches if name != switch.name)
-        return lambda changed: _cut_off(changed, others)
-    before = sessions(switch)
-    return lambda changed: [*_learn(changed), *_restored(changed, before)]
+        return lambda changed: _cut_off(changed, others, time.monotonic() + plan.restore_seconds)
+    before = look(switch)
+
+    def check(changed: Switch) -> list[Finding]:
+        deadline = time.monotonic() + plan.restore_seconds
+        found = _learn(changed, plan, deadline)
+        found = found or _restored(changed, plan, before, deadline)
+        found = found or list(_known_as(changed, before))
+        if plan.disruption != Disruption.ROW:
+            found = found or _wired(changed, plan, before, deadline)
+        return found or _reachable(changed, before, deadline)
+
+    return check

@@ -68,7 +68,7 @@ def test_diff(capsys, devices, monkeypatch):
     monkeypatch.setattr(switch, "plan", plan)
     assert main(["switch", "diff", "-r", RACK]) == 3
     assert capsys.readouterr().out.splitlines() == [
-        "leaf1: 0 rows added, 1 removed, 0 changed",
+        "leaf1: 0 rows added, 1 removed, 0 changed; disturbs: row",
         "  - VLAN|Vlan7 vlanid=7",
         "leaf2: as the rack file wants it",
         "oob1: timed out",
