@@ -27,11 +27,12 @@ def register(commands: Commands) -> None:
     """Add `switch` and its verbs."""
     from scs_rack.cli.switch_backup import add_backup  # here: these files import this one
     from scs_rack.cli.switch_change import add_apply, add_rollback
+    from scs_rack.cli.switch_serve import add_serve
     from scs_rack.cli.switch_validate import add_validate
     from scs_rack.cli.switch_verify import add_verify
 
     verbs = add_noun(commands, "switch", "switches and their configuration")
-    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback):
+    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback, add_serve):
         add(verbs)
     parser = add_command(
         verbs,
