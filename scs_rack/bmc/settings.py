@@ -8,11 +8,12 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from scs_rack.bmc.actions import lied
 from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, Refused
-from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, Role, User
+from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, Role, Task, User
 from scs_rack.bmc.types import Bmc, TimeLimits
 from scs_rack.results import Finding, Result
 
@@ -230,12 +231,62 @@ async def set_user(
 
     words = [*([role] if role else []), *([] if enabled is None else ["enabled" if enabled else "disabled"])]
     step = f"set user {name}: {', '.join(words)}"
+    if enabled is False and name == bmc.target.user:
+        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", "name another one")
     if taken(await bmc.users()):
         return Result(bmc.target.name, step)
     change = lambda: bmc.set_user(name, role=role, enabled=enabled)  # noqa: E731
     return await _set(
         bmc, step, change, bmc.users, taken=taken, expected=f"user {name}: {', '.join(words)}", limits=limits
     )
+
+
+async def set_password(bmc: Bmc, name: str, password: str, limits: TimeLimits) -> Result:  # noqa: ARG001
+    """Set the password of another account than our own.
+
+    It is not tried afterwards: a failed login counts against the account, and not every account may log in here.
+    """
+    if name == bmc.target.user:
+        hint = "its password is in the vault too and must change in both places: docs/bmc.md says how"
+        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", hint)
+    await bmc.set_password(name, password)
+    seen = "the BMC accepted it; a password can't be read back, and trying it might lock the account"
+    unseen = Finding("password-not-observable", "info", f"{bmc.target.name} {name}", "the new password", seen)
+    return Result(bmc.target.name, f"set the password of {name}", changed=True, findings=(unseen,))
+
+
+async def update_firmware(
+    bmc: Bmc,
+    image: Path | str,
+    limits: TimeLimits,  # noqa: ARG001 (the driver follows the task within them)
+    target: str = "",
+    report: Callable[[Task], None] = lambda _: None,
+) -> Result:
+    """Update firmware, follow its task, and compare versions before and after."""
+    begin = time.monotonic()
+    step = f"update firmware from {image}"
+    before = {one.number or one.name: one for one in await bmc.firmware()}
+    if target and target not in before:
+        raise Refused(f"{bmc.target.where}: no firmware {target}", "`scs-rack bmc firmware SERVER` lists NUMBERs")
+    task = await bmc.update_firmware(image, target, report)
+    after = {one.number or one.name: one for one in await bmc.firmware()}
+    news = [
+        f"{one.name}: {before[number].version if number in before else 'new'} -> {one.version}"
+        for number, one in after.items()
+        if number not in before or before[number].version != one.version
+    ]
+    took = time.monotonic() - begin
+    if news:
+        return Result(bmc.target.name, step, changed=True, diff="\n".join(news), duration=took)
+    unseen = Finding(
+        type="version-as-before",
+        severity="warning",
+        where=bmc.target.name,
+        expected="a new version",
+        seen=f"all versions as before, although the task ended well{f': {task.text}' if task.text else ''}",
+        hint="some firmware counts after the next reset of the server or the BMC; the same version changes nothing",
+    )
+    return Result(bmc.target.name, step, changed=True, findings=(unseen,), duration=took)
 
 
 async def remove_user(bmc: Bmc, name: str, limits: TimeLimits) -> Result:

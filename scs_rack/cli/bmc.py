@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 from rich.markup import escape
 
-from scs_rack.bmc import Bmc, Fleet
-from scs_rack.bmc.survey import Survey, differences, survey
-from scs_rack.cli import fleet
+from scs_rack.bmc.survey import differences, survey
+from scs_rack.cli import bmc_firmware, bmc_media, bmc_read, bmc_users, fleet
+from scs_rack.cli.bmc_common import read
 from scs_rack.cli.common import Commands, add_command, add_noun
 
 
@@ -23,19 +23,20 @@ def register(commands: Commands) -> None:
         ("scs-rack bmc show -r inventory/lab", "scs-rack bmc show node1 -r inventory/lab --json"),
     )
     fleet.fleet_options(parser)
+    for subject in (bmc_read, bmc_media, bmc_users, bmc_firmware):
+        subject.register(verbs)
 
 
 def show(args: argparse.Namespace) -> int:
     """Ask all chosen BMCs and print a table."""
     which = fleet.call(args)
 
-    async def work(bmc: Bmc, _fleet: Fleet) -> Survey:
-        return await survey(bmc)
-
-    outcomes = fleet.collect(which, work, "bmc show")
+    outcomes = read(which, survey, "bmc show")
     nodes = which.design.nodes
     by_server = {
-        one.target.name: differences(which.design, nodes[one.target.name], one.value) for one in outcomes if one.value
+        one.target.name: differences(which.design, nodes[one.target.name], one.value.value)
+        for one in outcomes
+        if one.value
     }
     findings = [finding for found in by_server.values() for finding in found]
     if args.json:
@@ -43,8 +44,8 @@ def show(args: argparse.Namespace) -> int:
             {
                 "server": one.target.name,
                 "address": str(one.target.address),
-                "protocol": one.target.protocol,
-                "seen": asdict(one.value) if one.value else None,
+                "protocol": one.value.over[0] if one.value else one.target.protocol,
+                "seen": asdict(one.value.value) if one.value else None,
                 "findings": [asdict(finding) for finding in by_server.get(one.target.name, ())],
                 "error": fleet.error_data(one.error),
             }
@@ -54,7 +55,8 @@ def show(args: argparse.Namespace) -> int:
         return fleet.exit_code(outcomes, findings)
     table = fleet.table("SERVER", "BMC", "PROTOCOL", "POWER", "MAKER", "MODEL", "SERIAL", "FIRMWARE", "BMC MAC", "NICS")
     for one in outcomes:
-        seen = one.value
+        seen = one.value.value if one.value else None
+        spoken = ", ".join(one.value.over) if one.value else one.target.protocol
         facts = (
             (
                 str(seen.power),
@@ -68,7 +70,7 @@ def show(args: argparse.Namespace) -> int:
             if seen
             else ("[red]unknown[/]",)
         )
-        table.add_row(one.target.name, str(one.target.address), one.target.protocol, *facts)
+        table.add_row(one.target.name, str(one.target.address), spoken, *facts)
     console = fleet.output()
     console.print(table)
     fleet.print_failures(console, outcomes, findings)

@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from scs_rack.bmc.facts import (
@@ -24,11 +25,24 @@ from scs_rack.bmc.facts import (
     Task,
     User,
 )
-from scs_rack.bmc.redfish import bios, boot, energy, events, manager, media, parts, power, sensors, update, users
+from scs_rack.bmc.redfish import (
+    bios,
+    boot,
+    console,
+    energy,
+    events,
+    manager,
+    media,
+    parts,
+    power,
+    sensors,
+    update,
+    users,
+)
 from scs_rack.bmc.redfish.session import Session
 from scs_rack.bmc.redfish.transport import Service
 from scs_rack.bmc.redfish.tree import Tree
-from scs_rack.bmc.types import Bmc
+from scs_rack.bmc.types import Bmc, Console
 
 
 @contextlib.asynccontextmanager
@@ -199,3 +213,12 @@ class RedfishBmc(Bmc):
     async def reset_bmc(self) -> None:
         """Manager.Reset."""
         await manager.restart(self.tree)
+
+    def console(self) -> AbstractAsyncContextManager[Console]:
+        """None: says where the BMC offers one."""
+        return self._console()
+
+    @contextlib.asynccontextmanager
+    async def _console(self) -> AsyncIterator[Console]:
+        await console.refuse(self.tree)
+        yield
