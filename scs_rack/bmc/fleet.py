@@ -99,12 +99,14 @@ class Fleet:
                 yield IpmiBmc(target, session)
         else:
             from scs_rack.bmc.redfish.driver import logged_in
-            from scs_rack.bmc.redfish.transport import Service, http_client
+            from scs_rack.bmc.redfish.transport import Service
 
-            async with http_client(self.limits) as client:
-                service = Service(target, client, self._tls(), self.limits, self.known.hint(target))
+            service = Service(target, self._tls(), self.limits, self.known.hint(target))
+            try:
                 async with logged_in(service) as bmc:
                     yield bmc
+            finally:
+                service.close()
 
     async def run(
         self, targets: Iterable[Target], work: Callable[[Bmc], Awaitable[T]], within: float | None = None

@@ -13,7 +13,7 @@ from scs_rack.results import Result
 
 from .emulators import QUICK, emulated, target
 
-PATIENT = replace(QUICK, answer=10.0, repeats=(3.0,), slow_answer=30.0, power=20.0)
+PATIENT = replace(QUICK, answer=20.0, repeats=(3.0,), login=30.0, slow_answer=30.0, power=30.0)
 
 
 async def power(bmc: Bmc) -> Power:

@@ -6,15 +6,13 @@ Paths that a BMC names are followed only within its own service.
 
 import asyncio
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from scs_rack.bmc.errors import (
     BmcError,
@@ -29,13 +27,17 @@ from scs_rack.bmc.errors import (
     Refused,
 )
 from scs_rack.bmc.known import Hint
+from scs_rack.bmc.redfish.connection import Connection
+from scs_rack.bmc.redfish.http import BadAnswer, Form
 from scs_rack.bmc.redfish.quirks import BUSY_MESSAGES
 from scs_rack.bmc.redfish.read import worst_message
 from scs_rack.bmc.types import Target, TimeLimits
 
 PORT = 443
-BODY_LIMIT = 1024 * 1024
-"""Bytes of an answer that are read at most."""
+_PATH_LIMIT = 1024
+"""Characters of a path that a BMC names."""
+_PLAIN = re.compile(r"[!-~]*")
+"""Characters that a request line may hold: anything else could be read as the end of it."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +59,20 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     return context
 
 
-@asynccontextmanager
-async def http_client(limits: TimeLimits) -> AsyncIterator[aiohttp.ClientSession]:
-    """The HTTP client of one BMC: one connection, which is closed when the visit is over (this costs 11 us)."""
-    connector = aiohttp.TCPConnector(limit=1, force_close=False)
-    timeout = aiohttp.ClientTimeout(
-        total=limits.slow_answer, sock_connect=limits.answer, sock_read=limits.slow_answer, connect=limits.slow_answer
-    )
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
-    ) as client:
-        yield client
+@cache
+def _pinned_context() -> ssl.SSLContext:
+    """For pinned certificates: no signature counts, the fingerprint is compared before anything is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class Service:
     """The Redfish service of one BMC."""
 
-    def __init__(
-        self,
-        target: Target,
-        client: aiohttp.ClientSession,
-        context: ssl.SSLContext,
-        limits: TimeLimits,
-        hint: Hint | None = None,
-    ) -> None:
+    def __init__(self, target: Target, context: ssl.SSLContext, limits: TimeLimits, hint: Hint | None = None) -> None:
         self.target = target
         self.hint = hint or Hint()
         """What an earlier visit learnt of it, and this one learns."""
@@ -89,10 +81,14 @@ class Service:
         """Sent with each request: token or credentials."""
         if "close-connections" in target.quirks:
             self.headers["Connection"] = "close"
-        self._client = client
         self.limits = limits
-        self._tls = aiohttp.Fingerprint(_pin(target.fingerprint)) if target.fingerprint else context
-        self._base = f"https://{target.address}:{target.port or PORT}"
+        port, pin = target.port or PORT, _pin(target.fingerprint) if target.fingerprint else None
+        self._connection = Connection(str(target.address), port, _pinned_context() if pin else context, pin, self.where)
+        self._base = f"https://{target.address}:{port}"
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
     async def request(
         self,
@@ -117,26 +113,24 @@ class Service:
         Raises:
             BmcError: no answer, a certificate that is not trusted, or the BMC refused.
         """
-        url = self._base + self.inside(path)
+        inner = self.inside(path)
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **self.headers, **(headers or {})}
+        if isinstance(data, Form):
+            sent["Content-Type"], content = data.encoded()
+        elif data is not None:
+            content = data
+        else:
+            content = b"" if body is None else json.dumps(body).encode()
+            sent |= {} if body is None else {"Content-Type": "application/json"}
         try:
-            async with (
-                asyncio.timeout(self.limits.slow_answer if limit is None else limit),
-                self._client.request(
-                    method, url, json=body, data=data, headers=sent, ssl=self._tls, allow_redirects=False
-                ) as response,
-            ):
-                raw = await response.content.read(BODY_LIMIT + 1)
-                while raw and len(raw) <= BODY_LIMIT and not response.content.at_eof():
-                    raw += await response.content.read(BODY_LIMIT + 1 - len(raw))
-        except Exception as error:
+            async with asyncio.timeout(self.limits.slow_answer if limit is None else limit):
+                answer = await self._connection.request(method, inner, sent, content, self.limits.answer)
+        except (BadAnswer, OSError) as error:  # TimeoutError and what TLS refuses are OSErrors
             raise self._failure(error) from error
-        if len(raw) > BODY_LIMIT:
-            raise NonsenseAnswer(f"{self.where}: {path}: the answer is longer than {BODY_LIMIT} bytes")
-        parsed = self._parsed(raw, path, response.status)
-        if response.status >= 300:
-            raise self._refusal(method, path, response.status, parsed)
-        return Reply(response.status, parsed, {name.lower(): value for name, value in response.headers.items()})
+        parsed = self._parsed(answer.body, path, answer.status)
+        if answer.status >= 300:
+            raise self._refusal(method, path, answer.status, parsed)
+        return Reply(answer.status, parsed, answer.headers)
 
     def inside(self, path: str) -> str:
         """A path of this service, from a path or an absolute address that names this very service.
@@ -144,11 +138,14 @@ class Service:
         Raises:
             NonsenseAnswer: it leads elsewhere.
         """
-        parts = urlsplit(path)
         here = urlsplit(self._base)
-        ours = not parts.netloc or (parts.hostname == here.hostname and (parts.port or PORT) == here.port)
+        try:
+            parts = urlsplit(path if len(path) <= _PATH_LIMIT and _PLAIN.fullmatch(path) else "")
+            ours = not parts.netloc or (parts.hostname == here.hostname and (parts.port or PORT) == here.port)
+        except ValueError:
+            ours = False
         if not ours or not parts.path.startswith("/redfish") or ".." in parts.path:
-            raise NonsenseAnswer(f"{self.where}: it points outside of its own service: {path[:120]}")
+            raise NonsenseAnswer(f"{self.where}: it points outside of its own service: {path[:120]!r}")
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def _parsed(self, raw: bytes, path: str, status: int) -> Any:
@@ -182,27 +179,18 @@ class Service:
             return NonsenseAnswer(f"{what}: redirects are not followed")
         return Refused(what)
 
-    def _failure(self, error: Exception) -> BmcError:
-        """Tell apart what stands between us and an answer; what we can't name is raised as it is."""
-        if isinstance(error, BmcError):
-            return error
-        if isinstance(error, aiohttp.ServerFingerprintMismatch):
-            return CertificateRefused(f"{self.where}: its certificate is {error.got.hex()}, not the one that is pinned")
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
-            reason = getattr(error, "certificate_error", error)
-            return CertificateRefused(f"{self.where}: {getattr(reason, 'verify_message', '') or reason}")
-        return self._no_answer(error)
-
-    def _no_answer(self, error: Exception) -> BmcError:
-        if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, ConnectionRefusedError):
+    def _failure(self, error: BadAnswer | OSError) -> BmcError:
+        """Tell apart what stands between us and an answer."""
+        if isinstance(error, ssl.SSLError):
+            reason = getattr(error, "verify_message", "") or error.reason or str(error)
+            return CertificateRefused(f"{self.where}: {reason}")
+        if isinstance(error, ConnectionRefusedError):
             return PortClosed(f"{self.where}: nothing listens on TCP port {self.target.port or PORT}")
         if isinstance(error, TimeoutError):
             return NoAnswer(f"{self.where}: no answer within the time limit")
-        if isinstance(error, aiohttp.ClientConnectionError | OSError):
-            return NoAnswer(f"{self.where}: {error or type(error).__name__}")
-        if isinstance(error, aiohttp.ClientError | ValueError):
-            return NonsenseAnswer(f"{self.where}: {type(error).__name__}: {str(error)[:200]}")
-        raise error
+        if isinstance(error, OSError):
+            return NoAnswer(f"{self.where}: {error.strerror or error or type(error).__name__}")
+        return NonsenseAnswer(f"{self.where}: {error}")
 
 
 def _pin(fingerprint: str) -> bytes:

@@ -5,11 +5,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
-
 from scs_rack.bmc.errors import NotSupported, Refused
 from scs_rack.bmc.facts import Task
 from scs_rack.bmc.redfish import tasks
+from scs_rack.bmc.redfish.http import Form
 from scs_rack.bmc.redfish.read import at, flag, link, text
 from scs_rack.bmc.redfish.transport import Reply
 from scs_rack.bmc.redfish.tree import Json, Tree
@@ -50,10 +49,9 @@ async def _pushed(tree: Tree, service: Json, image: Path, target: str) -> Reply:
         raise Refused(f"{image}: {error.strerror}", "the image must be a readable file") from error
     form_to, raw_to = at(service, "MultipartHttpPushUri"), at(service, "HttpPushUri")
     if isinstance(form_to, str) and form_to:
-        form = aiohttp.FormData()
-        parameters = {"Targets": [target] if target else []}
-        form.add_field("UpdateParameters", json.dumps(parameters), content_type="application/json")
-        form.add_field("UpdateFile", content, filename=image.name, content_type="application/octet-stream")
+        parameters = json.dumps({"Targets": [target] if target else []}).encode()
+        asked = ("UpdateParameters", "", "application/json", parameters)
+        form = Form((asked, ("UpdateFile", image.name, "application/octet-stream", content)))
         return await tree.session.request("POST", form_to, limit=_PUSH, data=form)
     if isinstance(raw_to, str) and raw_to:
         if target:
