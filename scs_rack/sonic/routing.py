@@ -38,19 +38,13 @@ def loopback_map(family: int) -> str:
 def _prefixes(design: Design) -> dict[int, list[tuple[IPv4Network | IPv6Network, int]]]:
     """Prefixes that the underlay carries by version of IP, with the length of what may be announced from them."""
     pools = design.rack.pools
-    found: dict[int, list[tuple[IPv4Network | IPv6Network, int]]] = {
-        4: [(pools.loopback4, 32)],
-        6: [(pools.loopback6, 128)],
-    }
-    four = [IPv4Network(design.api.vip4)]
-    six = [IPv6Network(design.api.vip6)]
     devices: list[NodeDesign | SwitchDesign] = [*design.nodes.values(), *design.switches.values()]
-    four += [IPv4Network(device.loopback4) for device in devices]
-    four += [IPv4Network(pair.vtep) for pair in design.rack.layer2.pairs if pair.vtep]
-    six += [IPv6Network(device.loopback6) for device in devices]
-    found[4] += [(prefix, 32) for prefix in dict.fromkeys(four) if not prefix.subnet_of(pools.loopback4)]
-    found[6] += [(prefix, 128) for prefix in dict.fromkeys(six) if not prefix.subnet_of(pools.loopback6)]
-    return found
+    four = [design.api.vip4, *(device.loopback4 for device in devices)]
+    four += [pair.vtep for pair in design.rack.layer2.pairs if pair.vtep]
+    six = [design.api.vip6, *(device.loopback6 for device in devices)]
+    outside4 = [(IPv4Network(address), 32) for address in dict.fromkeys(four) if address not in pools.loopback4]
+    outside6 = [(IPv6Network(address), 128) for address in dict.fromkeys(six) if address not in pools.loopback6]
+    return {4: [(pools.loopback4, 32), *outside4], 6: [(pools.loopback6, 128), *outside6]}
 
 
 def _policies(design: Design) -> Tables:

@@ -49,7 +49,7 @@ def everything(release: str, *, evpn: bool = False) -> Design:
         release: of all switches.
         evpn: the pair shares LAGs by EVPN instead of MC-LAG.
     """
-    data = yaml.load(EXAMPLE.read_text(encoding="utf-8") + ALL, yaml.BaseLoader)
+    data = yaml.load(EXAMPLE.read_text(encoding="utf-8"), yaml.BaseLoader) | yaml.load(ALL, yaml.BaseLoader)
     for switch in data["switches"].values():
         switch["release"] = release
     if release >= "202511":
