@@ -20,11 +20,14 @@ from scs_rack.sonic.generate import day0
 ON_SWITCH = "usr/lib/python3/dist-packages/scs_rack"
 COMMANDS = {
     "config": ("config_cli", "main"),
-    "show": ("commands", "show_main"),
-    "sonic-cfggen": ("commands", "cfggen_main"),
-    "sonic-db-cli": ("commands", "db_cli_main"),
-    "docker": ("commands", "docker_main"),
+    "show": ("show_cli", "main"),
+    "sonic-cfggen": ("shims", "cfggen"),
+    "sonic-db-cli": ("shims", "db_cli"),
+    "docker": ("shims", "docker"),
+    "sonic-installer": ("images", "main"),
+    "reboot": ("images", "reboot"),
 }
+"""Commands of the switch: module and function."""
 STARTUP = "etc/sonic/config_db.json"
 VERSION = """build_version: '{version}'
 debian_version: '13'

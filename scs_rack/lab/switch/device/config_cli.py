@@ -4,7 +4,14 @@ import os
 import sys
 from typing import NoReturn
 
-from scs_rack.lab.switch.device import config_files, config_updates
+from scs_rack.lab.switch.device import (
+    config_files,
+    config_interface,
+    config_portchannel,
+    config_system,
+    config_updates,
+    config_vlan,
+)
 from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.cmdtree import HELP, Group, Runner
 
@@ -12,7 +19,7 @@ from scs_rack.lab.switch.device.cmdtree import HELP, Group, Runner
 def tree() -> Group:
     """All commands of `config` that a lab switch offers."""
     config = Group("config", "SONiC command line - 'config' command")
-    for part in (config_files, config_updates):
+    for part in (config_files, config_updates, config_interface, config_portchannel, config_system, config_vlan):
         part.register(config)
     return config
 

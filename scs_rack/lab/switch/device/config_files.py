@@ -205,11 +205,9 @@ def migrate(client: Redis, release: int) -> None:
 def _must_be_valid(path: str) -> None:
     try:
         tables = load_tables(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return  # said later, as on SONiC
-    except ValueError as error:
-        print(f"Json format is not correct in {path}: {error}")
-        raise Exit(1) from None
+    except (OSError, ValueError) as error:
+        print(f"{type(error).__name__}\n{error}")
+        raise Aborted from None
     found = rules.faults(tables)
     if found:
         print(f"{path} fails YANG validation! Error: {'; '.join(found)}")

@@ -9,13 +9,15 @@ import subprocess
 import time
 from pathlib import Path
 
-from scs_rack.lab.switch.device import config_files, configdb, kernel, lldp, ports, routing, settings, state
+from scs_rack.lab.switch.device import config_files, configdb, images, kernel, lldp, ports, routing, settings, state
 from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.resp import Redis, RedisError
 from scs_rack.lab.switch.device.trouble import bgp_rules
 from scs_rack.lab.switch.device.trunk import Taggers
 
 STARTUP = Path("/etc/sonic/config_db.json")
+BOOTED = Path("/run/labswitch-booted")
+"""There once this boot has begun: the daemon itself starts again with each `config reload`."""
 SETTLE = 0.1
 """Seconds without a further change before a change is acted on: a replace touches many rows."""
 LOOK = 1.0
@@ -187,6 +189,9 @@ def wait_for_redis() -> Redis:
 def main() -> None:
     """Run the daemon."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if not BOOTED.exists():
+        images.switch_at_boot()
+        BOOTED.touch()
     prepare_kernel()
     Daemon().run()
 

@@ -1,11 +1,13 @@
 """lldpd: what it sends (port id = PORT.alias, subtype local, as lldpmgrd does), and what it hears."""
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.configdb import Tables
 
 INTERVAL = 5
@@ -18,6 +20,13 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "").replace('"', "'").replace("\n", " ") + '"'
 
 
+def _description(tables: Tables) -> str:
+    localhost = tables.get("DEVICE_METADATA", {}).get("localhost", {})
+    version, sku = releases.build_version(), localhost.get("hwsku", "unknown")
+    kernel = os.uname().release
+    return f"SONiC Software Version: SONiC.{version} - HwSku: {sku} - Distribution: Debian 13 - Kernel: {kernel}"
+
+
 def configuration(tables: Tables) -> list[str]:
     """Lines for lldpcli."""
     hostname = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname", "sonic")
@@ -27,6 +36,7 @@ def configuration(tables: Tables) -> list[str]:
         f"configure system hostname {_quoted(hostname)}",
         "configure system interface pattern Ethernet*,eth*",
         f"configure lldp tx-interval {INTERVAL}",
+        f"configure system description {_quoted(_description(tables))}",
     ]
     if addresses:
         lines.append(f"configure system ip management pattern {addresses[0]}")
