@@ -27,6 +27,8 @@ __all__ = ["Action", "BootOverride", "BootTarget", "Machine"]
 
 log = logging.getLogger(__name__)
 
+Threshold = Literal["lnc", "lcr", "lnr", "unc", "ucr", "unr"]
+"""Lower and upper; non-critical, critical, non-recoverable."""
 Action = Literal["on", "off", "soft", "cycle", "reset", "nmi"]
 POST_SECONDS = 1.0
 """How long firmware takes before the operating system starts, for what faults do meanwhile."""
@@ -63,6 +65,10 @@ class Machine:
         self.asset_tag = ""
         self.http_boot = ""
         """URL that UEFI HTTP boot would fetch."""
+        self.controller_id = ""
+        """What DCMI calls the BMC; derived from the server's name while it is empty."""
+        self.thresholds: dict[int, dict[Threshold, float]] = {}
+        """Thresholds that an operator set, by sensor number."""
         self.restore_policy: Literal["AlwaysOff", "LastState", "AlwaysOn"] = "AlwaysOff"
         self.ipmi_enabled = True
         self.away_until = 0.0
@@ -144,6 +150,11 @@ class Machine:
     def identifying(self) -> bool:
         """True while the identify light is on or blinks."""
         return self.lit or time.monotonic() < self.identify_until
+
+    def limits(self, sensor: int, own: dict[Threshold, float]) -> dict[Threshold, float]:
+        """Thresholds of a sensor as they are in force."""
+        changed = self.thresholds.get(sensor)
+        return {name: changed.get(name, at) for name, at in own.items()} if changed else own
 
     async def power_state(self) -> bool:
         """True while the server is on, observed now."""

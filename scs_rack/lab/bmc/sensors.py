@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
-from scs_rack.lab.bmc.machine import Machine
+from scs_rack.lab.bmc.machine import Machine, Threshold
 
-Threshold = Literal["lnc", "lcr", "lnr", "unc", "ucr", "unr"]
 THRESHOLDS: tuple[Threshold, ...] = ("lnc", "lcr", "lnr", "unc", "ucr", "unr")
 """In the order of IPMI's bits (35.9)."""
 TEMPERATURE, VOLTAGE, CURRENT, FAN, POWER = 0x01, 0x02, 0x03, 0x04, 0x0B
@@ -45,9 +43,13 @@ class Sensor:
         """The value that a byte says."""
         return round(self.m * raw * 10.0**self.exponent, 6)
 
-    def state(self, value: float) -> list[Threshold]:
-        """Thresholds that a value is beyond."""
-        return [name for name, at in self.thresholds.items() if (value <= at if name.startswith("l") else value >= at)]
+    def state(self, value: float, limits: dict[Threshold, float] | None = None) -> list[Threshold]:
+        """Thresholds that a value is beyond; `limits` stand in for the sensor's own."""
+        return [
+            name
+            for name, at in (limits or self.thresholds).items()
+            if (value <= at if name.startswith("l") else value >= at)
+        ]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _sensors(psus: int, power_w: float) -> tuple[Sensor, ...]:
     found = [
         Sensor(0x01, "Inlet Temp", TEMPERATURE, 1, (0x37, 1), 1, 0, "Intake",
                {"lcr": 0, "lnc": 5, "unc": 38, "ucr": 42, "unr": 47}, _temperature(1, 23, 0, always=True)),
-        Sensor(0x02, "Exhaust Temp", TEMPERATURE, 1, (0x37, 2), 1, 0, "Exhaust",
+        Sensor(0x02, "Exhaust Temp", TEMPERATURE, 1, (0x17, 1), 1, 0, "Exhaust",
                {"unc": 65, "ucr": 70, "unr": 75}, _temperature(2, 31, 14)),
         Sensor(0x03, "CPU1 Temp", TEMPERATURE, 1, (0x03, 1), 1, 0, "CPU",
                {"unc": 85, "ucr": 95, "unr": 100}, _temperature(3, 42, 34)),
@@ -146,7 +148,7 @@ def discretes(machine: Machine) -> tuple[Discrete, ...]:
     return (
         Discrete(0x60, "ACPI State", 0x22, (0x13, 1), lambda _m, on: 1 if on else 1 << 5),
         Discrete(0x61, "CPU1 Status", 0x07, (0x03, 1), lambda _m, _on: 1 << 7),
-        Discrete(0x62, "Chassis Intrusion", 0x05, (0x17, 1), lambda _m, _on: 0),
+        Discrete(0x62, "Intrusion", 0x05, (0x17, 1), lambda _m, _on: 0),
         Discrete(0x63, "Watchdog", 0x23, (0x06, 1), lambda _m, _on: 0),
         Discrete(0x64, "SEL Fullness", 0x10, (0x06, 1), lambda m, _on: 1 << 4 if m.log.lost else 0),
         *supplies,

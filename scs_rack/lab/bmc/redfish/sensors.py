@@ -1,5 +1,6 @@
 """Sensors, and the two ways in which Redfish shows temperatures and fans: the old one and the new one."""
 
+from scs_rack.lab.bmc.machine import Threshold
 from scs_rack.lab.bmc.redfish.routes import CHASSIS, Answer, Call, Resource, collection, get, head, health, link
 from scs_rack.lab.bmc.sensors import FAN, POWER, TEMPERATURE, VOLTAGE, Sensor, sensors
 
@@ -34,9 +35,13 @@ def status_of(call: Call, sensor: Sensor, reading: float | None) -> Resource:
     """State and health of what a sensor watches."""
     if reading is None:
         return health("StandbyOffline" if not call.on else "UnavailableOffline")
-    beyond = sensor.state(reading)
+    beyond = sensor.state(reading, _limits(call, sensor))
     bad = any(name in ("lcr", "lnr", "ucr", "unr") for name in beyond)
     return health("Enabled", "Critical" if bad else "Warning" if beyond else "OK")
+
+
+def _limits(call: Call, one: Sensor) -> dict[Threshold, float]:
+    return call.machine.limits(one.number, one.thresholds)
 
 
 def _kind(call: Call, kind: int) -> list[Sensor]:
@@ -66,13 +71,13 @@ def sensor(call: Call) -> Answer:
         "ReadingUnits": unit,
         "Reading": _rounded(reading),
         "PhysicalContext": one.context,
-        "Thresholds": {_NAMES[name]: {"Reading": round(at, 3)} for name, at in one.thresholds.items()},
+        "Thresholds": {_NAMES[name]: {"Reading": round(at, 3)} for name, at in _limits(call, one).items()},
         "Status": status_of(call, one, reading),
     }
 
 
-def _old_limits(one: Sensor, *, whole: bool) -> Resource:
-    return {_OLD[name]: round(at) if whole else round(at, 3) for name, at in one.thresholds.items()}
+def _old_limits(call: Call, one: Sensor, *, whole: bool) -> Resource:
+    return {_OLD[name]: round(at) if whole else round(at, 3) for name, at in _limits(call, one).items()}
 
 
 def voltage(call: Call, number: int, one: Sensor) -> Resource:
@@ -86,7 +91,7 @@ def voltage(call: Call, number: int, one: Sensor) -> Resource:
         "ReadingVolts": _rounded(reading),
         "PhysicalContext": one.context,
         "Status": status_of(call, one, reading),
-        **_old_limits(one, whole=False),
+        **_old_limits(call, one, whole=False),
     }
 
 
@@ -109,7 +114,7 @@ def thermal(call: Call) -> Resource:
             "ReadingCelsius": _rounded(reading),
             "PhysicalContext": one.context,
             "Status": status_of(call, one, reading),
-            **_old_limits(one, whole=False),
+            **_old_limits(call, one, whole=False),
         })  # fmt: skip
     for number, one in enumerate(_kind(call, FAN)):
         reading = one.read(call.machine, call.on)
@@ -122,7 +127,7 @@ def thermal(call: Call) -> Resource:
             "ReadingUnits": "RPM",
             "PhysicalContext": one.context,
             "Status": status_of(call, one, reading),
-            **_old_limits(one, whole=True),
+            **_old_limits(call, one, whole=True),
         })  # fmt: skip
     return head(THERMAL, "Thermal", "Temperatures and fans") | {
         "Temperatures": temperatures,
