@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from scs_rack.cli.cable_words import print_findings
+from scs_rack.cli.cable_words import exit_code, print_findings
 from scs_rack.cli.common import Commands, add_command, rack_dir, rack_option
 from scs_rack.design import Design, make_design
 from scs_rack.engine.limit import limited
 from scs_rack.engine.stage import Context
-from scs_rack.errors import Unreachable
 from scs_rack.files import write_file
 from scs_rack.lab.namespace import enter
 from scs_rack.model.fault import RackFaulty
@@ -64,11 +63,11 @@ def _learn(args: argparse.Namespace) -> int:
         write_file(path, change.text, path.stat().st_mode & 0o777)
     _say(path, change, dry=args.dry_run)
     if args.dry_run:
-        return Unreachable.exit_code if ear.findings else 0
+        return exit_code(ear.findings)
     _, faults = check_rack(path)
     if faults:
         raise RackFaulty(str(path), faults)
-    return Unreachable.exit_code if ear.findings else 0
+    return exit_code(ear.findings)
 
 
 def _pairs(design: Design, mates: dict[End, End]) -> tuple[list[Pair], list[Pair]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from scs_rack import ssh
@@ -22,6 +23,7 @@ from scs_rack.lab import (
     netns,
     nodes,
     overlay,
+    plugs,
     preflight,
     switch,
 )
@@ -80,7 +82,7 @@ def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
         preflight.raise_inotify(lab)
         plugged = _wire(lab, design)
         progress(f"{len(plugged)} of {len(design.rack.cables)} cables plugged in")
-        lost = _unplugged(lab, design, {end.namespace for pair in plugged for end in pair.ends})
+        lost = _unplugged(lab, design, {(end.namespace, end.port) for pair in plugged for end in pair.ends})
         _machines(lab, design)
         started = [name for name in (MANAGER, *design.switches) if nodes.start(lab, name)]
         started += [name for name in (*lost, *_hosts(design)) if nodes.start(lab, name)]
@@ -122,15 +124,20 @@ def _wire(lab: Lab, design: Design) -> list[cables.Pair]:
         return cables.ensure(lab, design)
 
 
-def _unplugged(lab: Lab, design: Design, namespaces: set[str]) -> list[str]:
-    """Power off what runs without its namespace or with a port that was just replaced; returns those machines."""
+def _unplugged(lab: Lab, design: Design, plugged: set[tuple[str, str]]) -> list[str]:
+    """Power off what runs without its namespace or with a port that was just replaced; returns those machines.
+
+    A cable in a port that was free when the machine started disturbs nobody.
+    """
     lost = []
     for name in (MANAGER, *design.switches, *design.nodes):
         pid = nodes.leader(lab, name)
         if pid is None or name not in lab.machines():
             continue
-        alone = not netns.holds(lab.namespace(name), pid)
-        if alone or (name != MANAGER and lab.namespace(name) in namespaces):
+        namespace = lab.namespace(name)
+        replaced = any((namespace, port) in plugged for port in lab.machine(name).ports)
+        alone = not netns.holds(namespace, pid)
+        if alone or (name != MANAGER and replaced):
             nodes.stop(lab, name, hard=True)
             lost.append(name)
     for server in design.nodes:
@@ -148,6 +155,8 @@ def _machines(lab: Lab, design: Design) -> None:
     for name in (MANAGER, *design.switches, *design.nodes):
         on = nodes.power_state(lab, name)
         root = overlay.root(lab, name) if on else _make(lab, design, name, public)
+        if on:
+            _note_ports(lab, design, name)
         if name == MANAGER:
             continue
         device = design.nodes.get(name) or design.switches[name]
@@ -185,6 +194,16 @@ def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
         }
     lab.record(Machine(name, kind, lab.namespace(name), ports, disks, _DEVICES if kind == "server" else _DEVICES[:1]))
     return root
+
+
+def _note_ports(lab: Lab, design: Design, name: str) -> None:
+    """Remember the ports of a running machine that were plugged into since it started."""
+    machine = lab.machine(name)
+    ports = tuple(dict.fromkeys((*machine.ports, *(port for port in _ports(design, name) if port != "bmc"))))
+    if ports != machine.ports:
+        lab.record(replace(machine, ports=ports))
+        if machine.kind == "switch":
+            plugs.nudge(lab, name)
 
 
 def _ports(design: Design, device: str) -> list[str]:

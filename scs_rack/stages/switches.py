@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Change, Finding, Result
 from scs_rack.sonic.apply import NeedsReload, unconfirmed
-from scs_rack.sonic.change import change, survey
+from scs_rack.sonic.change import Surveyed, change, survey
 from scs_rack.sonic.order import WouldCutOff
 from scs_rack.sonic.plan import plan
 from scs_rack.sonic.reach import fabric_findings
@@ -19,6 +20,8 @@ __all__ = ["SwitchesStage", "fabric_findings"]
 
 SESSION_WAIT = 30.0
 """Seconds for fabric sessions to come up in the gate."""
+REACH_WAIT = 20.0
+"""Seconds for a switch to answer after the out-of-band switches were changed: its port may just have been enabled."""
 
 
 def _observe(switch: Switch) -> list[Finding]:
@@ -50,6 +53,16 @@ def _observe(switch: Switch) -> list[Finding]:
     return found
 
 
+def _patiently(switch: Switch, until: float) -> Surveyed:
+    """Compare a switch with what is wanted; one that does not answer is asked again until a time is reached."""
+    while True:
+        try:
+            return survey(switch)
+        except Unreachable:
+            if time.monotonic() > until or switch.ctx.stop.wait(1):
+                raise
+
+
 def _why(error: ScsRackError) -> str:
     """What stands in a result; `unreachable` first where that is why."""
     hint = f" ({error.hint})" if isinstance(error, NeedsReload | WouldCutOff) else ""
@@ -68,39 +81,54 @@ class SwitchesStage:
         """Compare CONFIG_DB of every switch with what the rack file wants.
 
         Raises:
-            ScsRackError: a switch can't be read.
+            ScsRackError: a switch can't be read, and no change of an out-of-band switch before it explains that.
         """
-        for name, answer in on_all(switches(ctx), lambda switch: (unconfirmed(switch), plan(switch))).items():
+        answers = on_all(switches(ctx), lambda switch: (unconfirmed(switch), plan(switch)))
+        silent = []
+        first = ""
+        for name, answer in answers.items():
             if isinstance(answer, ScsRackError):
-                raise answer
+                silent.append((name, answer))
+                continue
             left, wanted = answer
             if left:
                 yield Change(self.name, name, "a change that was never confirmed will be undone first")
             if not wanted.empty:
                 yield Change(self.name, name, wanted.summary, wanted.diff)
+                first = first or (name if ctx.design.switches[name].role == "oob" else "")
+        for name, error in silent:
+            if not first or not isinstance(error, Unreachable):
+                raise error
+            yield Change(self.name, name, f"can't be foreseen (it does not answer before {first} is changed)")
 
     def apply(self, ctx: Context) -> Iterator[Result]:
         """Apply what differs, one switch of a pair at a time; after a failure no further switch is touched.
 
+        Out-of-band switches are brought up to date before any other switch is asked: a new one is reached only then.
         A change that takes a reload is not made: that needs a word of the operator (`scs-rack switch apply`).
         """
-        started = time.monotonic()
-        plans = []
-        failed = False
-        for name, answer in on_all(switches(ctx), survey).items():
-            if isinstance(answer, ScsRackError):
-                failed = True
-                yield self._result(ctx, name, started, error=_why(answer))
-                continue
-            plans.append(answer.plan)
-            for line in answer.settled:
-                yield self._result(ctx, name, started, diff=line, step="leftover")
-            if answer.plan.empty:
-                yield self._result(ctx, name, started)
-        for done in change(ctx, plans, failed=failed):
-            started = time.monotonic() - done.seconds
-            error = _why(done.error) if done.error else None
-            yield self._result(ctx, done.name, started, diff=done.plan.diff, error=error)
+        design = ctx.design
+        failed = changed = False
+        for oob in (True, False):
+            started = time.monotonic()
+            chosen = [switch for switch in switches(ctx) if (design.switches[switch.name].role == "oob") == oob]
+            patience = started + (REACH_WAIT if changed else 0)
+            plans = []
+            for name, answer in on_all(chosen, partial(_patiently, until=patience)).items():
+                if isinstance(answer, ScsRackError):
+                    failed = True
+                    yield self._result(ctx, name, started, error=_why(answer))
+                    continue
+                plans.append(answer.plan)
+                for line in answer.settled:
+                    yield self._result(ctx, name, started, diff=line, step="leftover")
+                if answer.plan.empty:
+                    yield self._result(ctx, name, started)
+            for done in change(ctx, plans, failed=failed):
+                started = time.monotonic() - done.seconds
+                failed, changed = failed or done.error is not None, True
+                error = _why(done.error) if done.error else None
+                yield self._result(ctx, done.name, started, diff=done.plan.diff, error=error)
 
     def _result(
         self,

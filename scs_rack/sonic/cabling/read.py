@@ -87,6 +87,9 @@ def listen(ctx: Context) -> Ear:
             continue
         take(name, said.lldp)
         seen.ports.update({(name, port): state for port, state in parse_ports(said.status, said.presence).items()})
+        if said.macs is None and design.switches[name].role == "oob":
+            hint = "BMCs behind it can't be judged"
+            ear.findings.append(Finding("table-unread", "warning", name, "`show mac`", "it is refused", hint))
         if said.macs is not None:
             seen.tables.add(name)
             for mac, places in parse_macs(said.macs).items():
