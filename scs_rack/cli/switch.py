@@ -20,6 +20,7 @@ from scs_rack.results import Finding
 from scs_rack.sonic.frr import frr_conf
 from scs_rack.sonic.generate import all_tables, config_db
 from scs_rack.sonic.plan import plan, read
+from scs_rack.sonic.rows import stored
 from scs_rack.sonic.transport import Switch, on_all, switches
 
 
@@ -27,12 +28,14 @@ def register(commands: Commands) -> None:
     """Add `switch` and its verbs."""
     from scs_rack.cli.switch_backup import add_backup  # here: these files import this one
     from scs_rack.cli.switch_change import add_apply, add_rollback
+    from scs_rack.cli.switch_import import add_import
     from scs_rack.cli.switch_serve import add_serve
+    from scs_rack.cli.switch_upgrade import add_upgrade
     from scs_rack.cli.switch_validate import add_validate
     from scs_rack.cli.switch_verify import add_verify
 
     verbs = add_noun(commands, "switch", "switches and their configuration")
-    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback, add_serve):
+    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback, add_upgrade, add_serve, add_import):
         add(verbs)
     parser = add_command(
         verbs,
@@ -103,7 +106,7 @@ def _show(args: argparse.Namespace) -> int:
     if args.running:
         tables = read(_switch(devices(args), args.switch))
     else:
-        tables = config_db(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch)
+        tables = stored(config_db(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch))
     print(json.dumps(tables, indent=4, sort_keys=True))
     return 0
 

@@ -146,9 +146,10 @@ def _rack(args: argparse.Namespace) -> tuple[list[Judged], list[tuple[End, End]]
     from scs_rack.design import make_design
     from scs_rack.model.load import load_rack
     from scs_rack.sonic.generate import config_db
+    from scs_rack.sonic.rows import stored
 
     design = make_design(load_rack(rack_dir(args)))
-    judged = [Judged(name, switch.release, config_db(design, name)) for name, switch in design.switches.items()]
+    judged = [Judged(name, switch.release, stored(config_db(design, name))) for name, switch in design.switches.items()]
     return judged, links_of(design)
 
 

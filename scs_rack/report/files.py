@@ -36,8 +36,9 @@ def _switch_files(design: Design, name: str) -> dict[str, str]:
     """Files of a switch: secrets are named in them, not told, so that anybody may read them."""
     from scs_rack.sonic.generate import config_db
     from scs_rack.sonic.host import files
+    from scs_rack.sonic.rows import stored
 
-    found = {"config_db.json": _json(config_db(design, name)), **files(design, name)}
+    found = {"config_db.json": _json(stored(config_db(design, name))), **files(design, name)}
     return {f"switches/{name}/{file}": text for file, text in found.items()}
 
 

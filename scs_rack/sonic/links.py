@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from scs_rack.design import Design
 from scs_rack.sonic.fault import Fault, TablesLike
 from scs_rack.sonic.pairs import pair_faults
+from scs_rack.sonic.rules.routing import by_framework
 from scs_rack.sonic.rules.tools import rows, text
 from scs_rack.sonic.uniqueness import unique_faults
 
 AGREE = {"speed": "", "fec": "none", "mtu": "9100", "autoneg": "off"}
 """Fields of PORT that must be the same at both ends of a link, and what a port has that states none."""
+
+COPPER = ("10", "100", "1000")
+"""Speeds in Mb/s at which a port of copper negotiates, and a cage at the other end leaves that to its plug."""
 
 Configs = Mapping[str, TablesLike]
 """CONFIG_DB of each switch by its name."""
@@ -91,7 +95,7 @@ def _link(one: End, two: End, configs: Configs) -> Iterator[Fault]:
         return
     for field, default in AGREE.items():
         values = [text(row, field) or default for row in (near, far)]
-        if values[0] != values[1]:
+        if values[0] != values[1] and not (field == "autoneg" and text(near, "speed") in COPPER):
             message = f"{one} and {two} disagree on {field}: {values[0] or 'none'} and {values[1] or 'none'}"
             yield Fault(message, "PORT", one.port, field, "both ends of a link must have the same")
     states = [text(row, "admin_status") for row in (near, far)]
@@ -137,6 +141,8 @@ def _sessions(one: End, two: End, configs: Configs) -> Iterator[Fault]:
     """An unnumbered session is wanted by both ends, and both are of different systems where it is external."""
     names = [_lag(end, configs) or end.port for end in (one, two)]
     tables = [configs[end.switch] for end in (one, two)]
+    if not all(map(by_framework, tables)):
+        return  # sessions of one of them stand elsewhere
     found = [_neighbour(name, table) for name, table in zip(names, tables, strict=True)]
     wanted = [bool(key) for key, _ in found]
     if wanted[0] != wanted[1]:

@@ -11,3 +11,8 @@ Tables = dict[str, dict[str, Row]]
 def strings(row: Mapping[str, Any]) -> Row:
     """A row with its numbers as strings, as CONFIG_DB has them."""
     return {name: value if isinstance(value, (str, list)) else str(value) for name, value in row.items()}
+
+
+def stored(tables: Tables) -> Tables:
+    """Tables as a switch keeps them: one without rows is none, and SONiC refuses a file with it."""
+    return {table: rows for table, rows in tables.items() if rows}

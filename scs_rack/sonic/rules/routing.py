@@ -10,7 +10,7 @@ from scs_rack.sonic.rules.tools import items, rows, text
 _ROUTE_LISTS = ("nexthop", "ifname", "distance", "nexthop-vrf", "blackhole")
 
 
-def _framework(tables: TablesLike) -> bool:
+def by_framework(tables: TablesLike) -> bool:
     """True unless another daemon than frrcfgd reads the tables (bgpcfgd brings policies of its own), or none does."""
     row = rows(tables, "DEVICE_METADATA").get("localhost", {})
     split = text(row, "docker_routing_config_mode").startswith("split")
@@ -34,7 +34,7 @@ def _families(tables: TablesLike) -> tuple[dict[tuple[str, str], set[str]], dict
 
 def neighbours(tables: TablesLike) -> Iterator[Fault]:
     """Each neighbour has an address family, and where it may be an external one a policy in and out (RFC 8212)."""
-    if not _framework(tables):
+    if not by_framework(tables):
         return
     active, policed = _families(tables)
     for key, row in rows(tables, "BGP_NEIGHBOR").items():
@@ -65,7 +65,7 @@ def _internal(tables: TablesLike, vrf: str, name: str) -> bool:
 
 def groups(tables: TablesLike) -> Iterator[Fault]:
     """A peer group with members has an address family: its neighbours exchange nothing otherwise."""
-    if not _framework(tables):
+    if not by_framework(tables):
         return
     used = {
         f"{key.partition('|')[0]}|{text(row, 'peer_group_name')}"
@@ -85,7 +85,7 @@ def groups(tables: TablesLike) -> Iterator[Fault]:
 
 def multipath(tables: TablesLike) -> Iterator[Fault]:
     """More than one neighbour asks for more than one path: one is the default."""
-    if not _framework(tables):
+    if not by_framework(tables):
         return
     for vrf in sorted({key.partition("|")[0] for key in rows(tables, "BGP_NEIGHBOR") if "|" in key}):
         if sum(key.startswith(f"{vrf}|") for key in rows(tables, "BGP_NEIGHBOR")) < 2:

@@ -22,9 +22,11 @@ _SHORT = (
     (re.compile(r'Unsatisfied length - string "(.*)" length is not allowed\.'), r"{} is too long or too short"),
     (re.compile(r'Invalid (?:enumeration|union|boolean|bits) value "(.*?)".*'), r"{} is not allowed here"),
     (re.compile(r'Invalid type u?int\d+ value "(.*)"\.'), r"{} is no number that fits"),
+    (re.compile(r'Value "(.*)" is out of type u?int\d+ min/max bounds\.'), r"{} is no number that fits"),
 )
 """What libyang says of a value, and how to say it when what the field takes is said anyway."""
 _VALUE = re.compile(r"'(.*?)' (?:has|is)\b|there is no .*(?:\||with \S+ )(.*)")
+_IS_MISSING = "is missing"
 _NO_KEY = re.compile(r"List instance is missing its key")
 
 
@@ -59,12 +61,16 @@ class Judge:
                 self._context.load_module(module)
         except (BadYang, libyang.Error) as error:
             hint = "name a folder with the rendered models of one release"
-            raise NoJudge(f"{folder} holds no models that can be used: {error}", hint) from error
+            told = [one.message or "" for one in self._context.errors()] if hasattr(self, "_context") else []
+            why = next(filter(None, told), str(error))
+            raise NoJudge(f"{folder} holds no models that can be used: {why}", hint) from error
 
     def judge(self, tables: Mapping[str, Any]) -> list[Fault]:
         """All that the models object to, in no special order; tables without a model are `unknown-table`."""
         translation = Translation(self.schema, tables)
         found = [*translation.faults, *self._verdict(translation)]
+        bad = {(one.table, one.key, one.field) for one in found if one.message != _IS_MISSING}
+        found = [one for one in found if one.message != _IS_MISSING or (one.table, one.key, one.field) not in bad]
         return [self._at_row(fault, tables) if fault.table and not fault.key else fault for fault in found]
 
     def _at_row(self, fault: Fault, tables: Mapping[str, Any]) -> Fault:
@@ -108,15 +114,18 @@ class Judge:
         missing, dangling = _MISSING.match(message), _NO_TARGET.match(message)
         if missing:
             takes = self._takes(table, key, missing["name"])
-            return Fault("is missing", table, key, missing["name"], takes and f"takes {takes}", "constraint")
+            return Fault(_IS_MISSING, table, key, missing["name"], takes and f"takes {takes}", "constraint")
         if dangling:
             message = f"there is no {self._row(dangling['path'], dangling['value'])}"
             return Fault(message, table, key, field, "add it, or take this out", "reference")
         kind: Kind = "value"
         if tag or any(word in message for word in ("ust condition", "hen condition", "Mandatory")):
             kind = "constraint"
-        takes = self._takes(table, key, field) if kind == "value" else ""
-        return Fault(_in_short(message), table, key, field, f"takes {takes}" if takes else "", kind)
+        takes, short = self._takes(table, key, field) if kind == "value" else "", _in_short(message)
+        named = _VALUE.match(short)
+        if named and "." in field and table == field.partition(".")[0]:
+            field = named[1]  # the name of a field that is data
+        return Fault(short, table, key, field, f"takes {takes}" if takes else "", kind)
 
     def _row(self, path: str, value: str) -> str:
         """The row that a reference of the models wants."""
@@ -133,8 +142,10 @@ class Judge:
         nodes: list[Node] = [*known.lists, known.node]
         nodes += [node for name, node in known.node.containers.items() if name == key]
         nodes += [inner for node in known.lists for inner in node.lists]
-        found = (node.leaves[field].takes for node in nodes if field in node.leaves)
-        return next(found, "")
+        *inside, last = field.split(".")
+        for step in inside:
+            nodes = [node.containers[step] for node in nodes if step in node.containers]
+        return next((node.leaves[last].takes for node in nodes if last in node.leaves), "")
 
 
 def _in_short(message: str) -> str:

@@ -95,7 +95,7 @@ class Schema:
                     if grouping:
                         self._fill(node, grouping)
                     for augment in child.each("augment"):
-                        self._fill(node, augment)
+                        self._fill(_inside(node, augment.argument), augment)
 
     def _definition(self, user: Statement, keyword: str) -> Statement | None:
         """The grouping or typedef that a statement means: in a scope around it, or of an imported module."""
@@ -130,6 +130,13 @@ class Schema:
             return limits
         definition = self._definition(kind, "typedef")
         return self._takes(next(definition.each("type"))) if definition else kind.argument.rpartition(":")[2]
+
+
+def _inside(node: Node, path: str) -> Node:
+    """The node that an augment means; itself where the path leads through no container."""
+    for step in path.split("/"):
+        node = node.containers.get(step.rpartition(":")[2], node)
+    return node
 
 
 def table_of(path: str) -> str:

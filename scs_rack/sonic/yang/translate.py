@@ -75,7 +75,7 @@ class Translation:
         parts = [part.strip() for part in key.split("|")]
         fitting = [one for one in table.lists if len(one.keys) == len(parts)]
         if not fitting:
-            forms = ["|".join(one.keys) for one in table.lists] or sorted(table.node.containers)
+            forms = list(dict.fromkeys("|".join(one.keys) for one in table.lists)) or sorted(table.node.containers)
             hint = f"a key here is {' or '.join(forms)}" if forms else ""
             self.faults.append(Fault("the key does not fit the models", table.name, key, hint=hint, kind="schema"))
             return
@@ -107,9 +107,11 @@ class Translation:
                 hint = _nearest(name, node.leaves)
                 faults.append(Fault("the models know no such field", table, key, name, hint, "schema"))
             elif isinstance(value, Mapping):
-                faults.append(Fault("holds fields, and a value belongs here", table, key, name, leaf.takes, "schema"))
+                hint = leaf.takes and f"takes {leaf.takes}"
+                faults.append(Fault("holds fields, and a value belongs here", table, key, name, hint, "schema"))
             elif isinstance(value, list) and not leaf.several:
-                faults.append(Fault("holds a list, and one value belongs here", table, key, name, leaf.takes, "schema"))
+                hint = leaf.takes and f"takes {leaf.takes}"
+                faults.append(Fault("holds a list, and one value belongs here", table, key, name, hint, "schema"))
             else:
                 found[name] = _value(table, leaf, value)
         return found, faults
