@@ -10,8 +10,8 @@ from scs_rack.model.base import HostName, Mac, Speed, Strict, Vlan, text_schema
 
 
 def _lag_name(value: str) -> str:
-    if not re.fullmatch(r"PortChannel(0|[1-9][0-9]{0,3})", value):
-        raise ValueError("not a name of a LAG; write PortChannel and a number below 10000, e.g. PortChannel1")
+    if not re.fullmatch(r"PortChannel[0-9]{1,4}", value):
+        raise ValueError("not a name of a LAG; write PortChannel and up to four digits, e.g. PortChannel1")
     return value
 
 

@@ -1,6 +1,6 @@
 """Puts the overlay of a switch over what follows from the rack file; neither may contradict the other one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from scs_rack.model.fault import Fault, Problem, RackFaulty
 from scs_rack.model.overlay import Overlay
@@ -42,8 +42,13 @@ def merged(generated: Tables, overlay: Overlay | None) -> Tables:
     faults = tuple(conflicts(generated, overlay))
     if faults:
         raise OverlayConflict(overlay, faults)
+    return laid_over(generated, overlay.tables)
+
+
+def laid_over(generated: Tables, tables: Mapping[str, Mapping[str, Mapping[str, str | list[str]]]]) -> Tables:
+    """Tables with further tables, rows, and fields of rows."""
     result = dict(generated)
-    for table, rows in overlay.tables.items():
+    for table, rows in tables.items():
         have = result.get(table, {})
         added: dict[str, Row] = {key: {**have.get(key, {}), **row} for key, row in rows.items()}
         result[table] = {**have, **added}
