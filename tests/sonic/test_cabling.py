@@ -140,7 +140,6 @@ def test_no_link_and_why():
     hints = {}
     for name, here, there in (
         ("dead", Port(up=False), Port(up=False)),
-        ("bare", Port(up=False), Port(up=False, transceiver=False)),
         ("down", Port(up=False), Port(up=False, admin_up=False)),
         ("speed", Port(up=False, speed=10_000), Port(up=False, speed=25_000)),
         ("fec", Port(up=False, fec="none"), Port(up=False, fec="rs")),
@@ -152,22 +151,35 @@ def test_no_link_and_why():
         assert (kind, where, at) == ("cable-dark", "host1 up0", "no link")
     assert hints == {
         "dead": "is the cable plugged in at both ends, and whole?",
-        "bare": "no transceiver in leaf1 Ethernet0 (port 1)",
         "down": "leaf1 Ethernet0 (port 1) switched off in the configuration; `scs-rack switch diff` shows it",
         "speed": "host1 up0 runs at 10G, leaf1 Ethernet0 (port 1) at 25G",
         "fec": "FEC is none at host1 up0, rs at leaf1 Ethernet0 (port 1)",
     }
 
 
-def test_speed_fec_and_transceivers_of_cables_that_work():
+def test_no_link_for_want_of_a_transceiver():
+    seen = all_right()
+    del seen.heard["host1", "up0"], seen.heard["leaf1", "Ethernet0"]
+    seen.ports["leaf1", "Ethernet0"] = Port(up=False, transceiver=False)
+    ((kind, where, at, *_),) = said(seen)
+    assert (kind, where, at) == ("transceiver-missing", "host1 up0", "no transceiver in leaf1 Ethernet0 (port 1)")
+
+
+def test_speed_and_fec_of_cables_that_work():
     seen = all_right()
     one, two = ("leaf1", "Ethernet14"), ("spine1", "Ethernet0")
-    seen.ports |= {one: Port(True, True, 25_000, "rs", True), two: Port(True, True, 10_000, "none", False)}
-    assert [kind for kind, *_ in said(seen)] == ["speed-mismatch", "fec-mismatch", "transceiver-missing"]
+    seen.ports |= {one: Port(True, True, 25_000, "rs"), two: Port(True, True, 10_000, "none", transceiver=False)}
+    assert [kind for kind, *_ in said(seen)] == ["speed-mismatch", "fec-mismatch"]
     seen.ports[two] = Port(True, True, 25_000, "rs", True)
     assert said(seen) == []
     seen.ports |= {one: Port(True, True, 10_000, "rs"), two: Port(True, True, 10_000, "rs")}
     assert [kind for kind, *_ in said(seen)] == ["speed-not-planned"] * 2
+
+
+def test_firmware_that_speaks_lldp_beside_the_operating_system():
+    seen = all_right()
+    seen.heard["leaf1", "Ethernet0"].append(("host1", "02:5c:08:00:01:99"))
+    assert said(seen) == []
 
 
 LLDP = """{"lldp": [{"interface": [

@@ -138,6 +138,11 @@ def _missing(one: End, other: End, design: Design, seen: Seen, names: Names) -> 
         hint = "is its power on?" if here[1] == BMC_PORT else "is lldpd running at both ends?"
         what = "its MAC address is in no forwarding table" if here[1] == BMC_PORT else "a link, but nothing is heard"
         return Finding("cable-silent", "error", names(here), names(there), what, hint)
+    bare = [end for end in (here, there) if end in seen.ports and seen.ports[end].transceiver is False]
+    if bare:
+        hint = "put one in that suits the cable, and see that it clicks"
+        seen_words = f"no transceiver in {' and '.join(map(names, bare))}"
+        return Finding("transceiver-missing", "error", names(here), names(there), seen_words, hint)
     return Finding("cable-dark", "error", names(here), names(there), "no link", _why_dark(here, there, seen, names))
 
 
@@ -145,12 +150,9 @@ def _why_dark(one: End, other: End, seen: Seen, names: Names) -> str:
     """The likeliest reason first."""
     ends = [(end, seen.ports.get(end, Port())) for end in (one, other)]
     down = [names(end) for end, port in ends if port.admin_up is False]
-    bare = [names(end) for end, port in ends if port.transceiver is False]
     (_, here), (_, there) = ends
     if down:
         return f"{' and '.join(down)} switched off in the configuration; `scs-rack switch diff` shows it"
-    if bare:
-        return f"no transceiver in {' and '.join(bare)}"
     if here.speed and there.speed and here.speed != there.speed:
         return f"{names(one)} runs at {speed_name(here.speed)}, {names(other)} at {speed_name(there.speed)}"
     if here.fec and there.fec and here.fec != there.fec:
@@ -166,6 +168,8 @@ def _one_way(cables: Cables, names: Names) -> Iterator[Finding]:
 
 def _disputed(cables: Cables, names: Names) -> Iterator[Finding]:
     for here, there in cables.disputed:
+        if cables.mates.get(here, ("", ""))[0] == there[0]:
+            continue  # firmware of the NIC speaks LLDP beside the operating system
         agreed = cables.mates.get(there) or cables.mates.get(here) or there
         says = f"{names(here)} hears {names(there)}, which is connected to {names(agreed)}"
         if here in cables.mates:
@@ -182,7 +186,7 @@ def _shared(cables: Cables, names: Names) -> Iterator[Finding]:
 
 
 def _settings(design: Design, one: End, other: End, seen: Seen, names: Names) -> Iterator[Finding]:
-    """Speed, FEC and transceivers of a cable that is where it belongs."""
+    """Speed and FEC of a cable that is where it belongs."""
     here, there = seen.ports.get(one, Port()), seen.ports.get(other, Port())
     where, far = names(one), names(other)
     if here.speed and there.speed and here.speed != there.speed:
@@ -196,9 +200,6 @@ def _settings(design: Design, one: End, other: End, seen: Seen, names: Names) ->
         if planned and planned.speed and port.speed and port.speed != planned.speed and here.speed == there.speed:
             hint = "both ends agree on another speed than planned"
             yield Finding("speed-not-planned", "error", names(end), speed_name(planned.speed), _speed(port), hint)
-        if planned and port.transceiver is False:
-            hint = "put one in that suits the cable, and see that it clicks"
-            yield Finding("transceiver-missing", "error", names(end), "a transceiver", "an empty cage", hint)
 
 
 def _speed(port: Port) -> str:

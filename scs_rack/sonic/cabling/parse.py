@@ -115,7 +115,7 @@ def parse_ports(status: str, presence: str) -> dict[str, Port]:
             admin_up=row.get("Admin") == "up",
             speed=_speed(row.get("Speed", "")),
             fec=_FEC.get(row.get("FEC", "").lower()),
-            transceiver=known.get(optics.get(row["Interface"], "")),
+            transceiver=None if row.get("Type") == "RJ45" else known.get(optics.get(row["Interface"], "")),
         )
         for row in parse_table(status)
         if row.get("Interface", "").startswith("Ethernet")

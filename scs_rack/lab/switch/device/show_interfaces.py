@@ -236,7 +236,7 @@ def vlan_config() -> None:
 
 def learned() -> list[tuple[int, str, str, str]]:
     """Addresses that bridges have learned: VLAN, MAC address, port, kind."""
-    done = subprocess.run(["bridge", "-j", "fdb", "show"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["/usr/sbin/bridge", "-j", "fdb", "show"], capture_output=True, text=True, check=False)
     found = []
     for entry in json.loads(done.stdout or "[]"):
         vlan = str(entry.get("master", ""))
