@@ -19,7 +19,7 @@ from scs_rack.lab.bmc.accounts import Account
 from scs_rack.lab.bmc.faults import FEW_SESSIONS
 from scs_rack.lab.bmc.listener import Listener
 from scs_rack.lab.bmc.machine import Machine
-from scs_rack.lab.bmc.redfish.expand import expand
+from scs_rack.lab.bmc.redfish.expand import expand, wrong_query
 from scs_rack.lab.bmc.redfish.jobs import Jobs
 from scs_rack.lab.bmc.redfish.messages import error
 from scs_rack.lab.bmc.redfish.routes import ROOT, ROUTES, SESSIONS, Answer, Call, Handler, Method, Reply, Resource, etag
@@ -124,10 +124,13 @@ class RedfishServer:
             return self._no_route(path, method)
         route, ids = found
         if account and not _may(account, route.level, path, method):
-            return error(403, "InsufficientPrivilege", "The account's role does not allow this.")
+            return _forbidden(account)
         on = await self.machine.power_state()
         call = Call(self.machine, self, path, ids, on, account, request.headers, request.query)
         if method == "GET":
+            wrong = wrong_query(call)
+            if wrong:
+                return wrong
             return self._shown(route.handler(call), call)
         return await self._change(request, method, call, route.handler)
 
@@ -253,12 +256,16 @@ class RedfishServer:
 
 def _may(account: Account, level: int, path: str, method: str) -> bool:
     """True when the role suffices, and no change of the password is due first."""
-    own = method in ("GET", "PATCH", "DELETE") and _own_account(path, account)
+    own = path == f"{ROOT}/AccountService/Accounts/{account.slot}" and method in ("GET", "PATCH")
+    own = own or (path.startswith(f"{SESSIONS}/") and method == "DELETE")
     return account.level >= level and (own or not account.must_change)
 
 
-def _own_account(path: str, account: Account) -> bool:
-    return path == f"{ROOT}/AccountService/Accounts/{account.slot}" or path.startswith(SESSIONS)
+def _forbidden(account: Account) -> Reply:
+    if account.must_change:
+        path = f"{ROOT}/AccountService/Accounts/{account.slot}"
+        return error(403, "PasswordChangeRequired", "The password must be changed first.", path)
+    return error(403, "InsufficientPrivilege", "The account's role does not allow this.")
 
 
 def _json(raw: bytes) -> dict[str, Any] | None:

@@ -3,9 +3,26 @@
 from dataclasses import replace
 from typing import Any
 
-from scs_rack.lab.bmc.redfish.routes import ROUTES, Call, Resource, etag
+from scs_rack.lab.bmc.redfish.messages import error
+from scs_rack.lab.bmc.redfish.routes import ROUTES, Call, Reply, Resource, etag
 
 MAX_LEVELS = 3
+
+
+_KNOWN = {"$expand", "$skip", "$top", "only"}
+
+
+def wrong_query(call: Call) -> Reply | None:
+    """Why a query is refused (DSP0266, 7.3.1): what begins with $ must be known, `only` has no value."""
+    unknown = [name for name in call.query if name.startswith("$") and name not in _KNOWN]
+    if unknown:
+        return error(501, "QueryNotSupported", f"{unknown[0][:40]} is not supported.")
+    if call.query.get("only"):
+        return error(400, "QueryParameterValueFormatError", "`only` has no value.", call.query["only"], "only")
+    how = call.query.get("$expand")
+    if how is not None and how[:1] not in (".", "*", "~"):
+        return error(400, "QueryParameterValueFormatError", "$expand is one of *, . and ~.", how, "$expand")
+    return None
 
 
 def expand(call: Call, resource: Resource) -> Resource:

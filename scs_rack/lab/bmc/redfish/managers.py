@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from scs_rack.lab.bmc.redfish.messages import Choice, Items, check, error, errors, info, success
+from scs_rack.lab.bmc.redfish.messages import Choice, Items, check, error, errors, info, rewritten, success
 from scs_rack.lab.bmc.redfish.routes import (
     CHASSIS,
     MANAGER,
@@ -196,7 +196,7 @@ def set_network(call: Call) -> Answer:
     shut = {"ProtocolEnabled": Choice((False,))}
     spec = {
         "IPMI": {"ProtocolEnabled": Choice((True, False))},
-        "NTP": {"ProtocolEnabled": Choice((True, False)), "NTPServers": Items(str)},
+        "NTP": {"ProtocolEnabled": Choice((True, False)), "NTPServers": Items((str, dict, type(None)))},
         "HTTP": shut,
         "SSH": shut,
         "SNMP": shut,
@@ -214,5 +214,5 @@ def set_network(call: Call) -> Answer:
     if not call.machine.lies:
         ntp, clock = call.body.get("NTP", {}), call.machine.clock
         clock.ntp = ntp.get("ProtocolEnabled", clock.ntp)
-        clock.servers = list(ntp.get("NTPServers", clock.servers))
+        clock.servers = rewritten(clock.servers, ntp.get("NTPServers", clock.servers))
     return network(call)

@@ -73,7 +73,7 @@ class Number:
 class Items:
     """A list of values of one type."""
 
-    kind: type
+    kind: type | tuple[type, ...]
 
 
 Spec = Mapping[str, Any]
@@ -133,6 +133,12 @@ def _number(where: str, value: Any, rule: Number) -> list[Resource]:
         return []
     text = f"{where} is not within {rule.low:g} and {rule.high:g}."
     return [info("PropertyValueOutOfRange", text, str(value), where, severity="Warning", prop=where)]
+
+
+def rewritten(before: list[str], wanted: list[Any]) -> list[str]:
+    """A list after a PATCH: null removes an element, an empty object leaves it (DSP0266, 7.9)."""
+    found = [before[n] if isinstance(one, dict) and n < len(before) else one for n, one in enumerate(wanted)]
+    return [one for one in found if isinstance(one, str)]
 
 
 def needed(body: Mapping[str, Any], *names: str) -> list[Resource]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scs_rack.lab.bmc.redfish.messages import Number, check, error, errors, missing, needed, success
+from scs_rack.lab.bmc.redfish.messages import Number, check, error, errors, info, missing, needed, success
 from scs_rack.lab.bmc.redfish.routes import (
     ROOT,
     SESSIONS,
@@ -79,11 +79,11 @@ def logout(call: Call) -> Answer:
 @post(f"{SESSIONS}/Members", kind="any", level=0)
 def login(call: Call) -> Reply:
     """Log in."""
-    body: dict[str, Any] = call.body
-    found = needed(body, "UserName", "Password") or check(body, {"UserName": str, "Password": str, "Token": str}, {})
+    given: dict[str, Any] = call.body
+    found = needed(given, "UserName", "Password") or check(given, {"UserName": str, "Password": str, "Token": str}, {})
     if found:
         return errors(400, found)
-    account = call.server.password_right(body["UserName"], body["Password"])
+    account = call.server.password_right(given["UserName"], given["Password"])
     if account is None:
         return error(401, "ResourceAtUriUnauthorized", "User name or password is wrong.", SESSIONS, "wrong password")
     number, token = call.server.begin(account, call.headers.get("X-Origin", ""))
@@ -91,4 +91,9 @@ def login(call: Call) -> Reply:
         return error(503, "SessionLimitExceeded", "The number of sessions is at its limit.")
     call.ids = (number,)
     headers = {"X-Auth-Token": token, "Location": f"{SESSIONS}/{number}"}
-    return Reply(201, session(call), headers)
+    body = session(call)
+    if account.must_change and isinstance(body, dict):
+        path = f"{ROOT}/AccountService/Accounts/{account.slot}"
+        text = "The password must be changed before anything else."
+        body["@Message.ExtendedInfo"] = [info("PasswordChangeRequired", text, path, severity="Warning")]
+    return Reply(201, body, headers)

@@ -128,7 +128,7 @@ def _boot(call: Call) -> Resource:
         "BootSourceOverrideTarget@Redfish.AllowableValues": list(BOOT_TARGETS),
         "BootSourceOverrideMode": "UEFI" if boot.uefi else "Legacy",
         "BootSourceOverrideMode@Redfish.AllowableValues": ["UEFI", "Legacy"],
-        "HttpBootUri": machine.http_boot,
+        "HttpBootUri": machine.http_boot or None,
         "BootOptions": link(f"{SYSTEM}/BootOptions"),
         "BootOrder": list(machine.order.order),
     }
@@ -158,7 +158,7 @@ def set_system(call: Call) -> Answer:
             "BootSourceOverrideEnabled": Choice(ENABLED),
             "BootSourceOverrideTarget": Choice(tuple(BOOT_TARGETS)),
             "BootSourceOverrideMode": Choice(("UEFI", "Legacy")),
-            "HttpBootUri": str,
+            "HttpBootUri": (str, type(None)),
             "BootOrder": Items(str),
         },
     }
@@ -179,7 +179,7 @@ def _apply(call: Call, wanted: Resource, before: Resource) -> None:
     if "Boot" in wanted:
         boot = before | wanted["Boot"]
         enabled, target = boot["BootSourceOverrideEnabled"], boot["BootSourceOverrideTarget"]
-        machine.http_boot = boot["HttpBootUri"]
+        machine.http_boot = boot["HttpBootUri"] or ""
         machine.order.order = list(boot["BootOrder"])
         if any(name.startswith("BootSource") for name in wanted["Boot"]):
             kept = "none" if enabled == "Disabled" else BOOT_TARGETS.get(target, machine.boot.target)
