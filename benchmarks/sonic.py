@@ -58,7 +58,6 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="How fast configurations of switches are made and compared.")
     parser.add_argument("--switches", type=int, default=1000, help="at least so many (default: 1000)")
-    parser.add_argument("--switches", type=int, default=1000)
     wanted = parser.parse_args().switches
     raw = read_source(EXAMPLE).data
     designs, _ = timed("racks designed", wanted, lambda: racks(raw, wanted))
