@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from scs_rack.bmc.errors import AnswerLost, BmcError, NoAnswer, NotSupported, PortClosed, SuiteRefused
+from scs_rack.bmc.facts import Inventory
 from scs_rack.bmc.ipmi import wire
 from scs_rack.bmc.ipmi.link import Link
 from scs_rack.bmc.types import Bmc, Console, ProtocolName, Target, TimeLimits
@@ -111,6 +112,14 @@ class Choice(Bmc):
         """The driver of the first protocol, for what the interface has no method for."""
         return self._bmc
 
+    async def inventory(self) -> Inventory:
+        """Parts of the server: over Redfish where it is there, since IPMI knows boards only."""
+        if self._bmc.protocol == "ipmi":
+            with contextlib.suppress(BmcError):
+                second = await self._other(NotSupported(f"{self.target.where}: IPMI lists no parts"))
+                return await second.inventory()
+        return await self._bmc.inventory()
+
     def console(self) -> AbstractAsyncContextManager[Console]:
         """The console of whichever protocol has one."""
         return self._console()
@@ -165,7 +174,7 @@ def _method(name: str) -> Callable[..., Awaitable[Any]]:
 
 for _name, _value in vars(Bmc).items():
     # boot_device and boot_once are made of others of these.
-    if asyncio.iscoroutinefunction(_value) and _name not in ("boot_device", "boot_once"):
+    if asyncio.iscoroutinefunction(_value) and _name not in ("boot_device", "boot_once", "inventory"):
         setattr(Choice, _name, _method(_name))
 with contextlib.suppress(NameError):
     del _name, _value

@@ -337,7 +337,7 @@ async def _set(
             if failure is not None or lost is not None:
                 raise failure or lost  # type: ignore[misc]
             return lied(bmc, step, expected, _words(seen), took)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(min(pause, limits.setting - took + _FIRST_LOOK))
         pause = min(pause * 1.5, _SLOWEST_LOOK)
 
 

@@ -285,14 +285,16 @@ async def test_busy_is_asked_again_and_wrong_is_not(tls_files: Files) -> None:
         assert len(asked) == 4
 
 
-async def test_a_wrong_password_is_tried_once(tls_files: Files) -> None:
+@pytest.mark.parametrize(("status", "message"), [(401, ""), (400, "UnauthorizedLoginAttempt")])
+async def test_a_wrong_password_is_tried_once(tls_files: Files, status: int, message: str) -> None:
     tries: list[int] = []
 
-    def login(_request: web.Request) -> web.Response:
+    def login(request: web.Request) -> web.Response:
         tries.append(1)
-        return web.Response(status=401)
+        return refuse(status, message)(request)
 
-    async with service(tls_files, {("POST", session.SESSIONS): login}) as to:
+    root = {"SessionService": {"@odata.id": "/redfish/v1/SessionService"}}
+    async with service(tls_files, {("POST", session.SESSIONS): login, ("GET", "/redfish/v1/"): root}) as to:
         with pytest.raises(WrongPassword):
             await call(to, tls_files[0], power)
     assert len(tries) == 1

@@ -27,11 +27,26 @@ _slots: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
 
 
 async def ask(target: Target, limits: TimeLimits, work: str) -> Any:
-    """Have a process do something with one BMC, and return what it answers.
+    """Have a process read something from one BMC, and return what it answers.
+
+    It is asked a second time where answers got lost: pyghmi gives up early, and reading changes nothing.
 
     Raises:
         BmcError: the BMC is silent or refuses, or the process did not end in time.
     """
+    try:
+        return await _ask(target, limits, work)
+    except _Late:
+        raise
+    except NoAnswer:
+        return await _ask(target, limits, work)
+
+
+class _Late(NoAnswer):
+    """The time limit is over."""
+
+
+async def _ask(target: Target, limits: TimeLimits, work: str) -> Any:
     where = target.where
     async with _slot():
         process = await _started()
@@ -39,7 +54,7 @@ async def ask(target: Target, limits: TimeLimits, work: str) -> Any:
             async with asyncio.timeout(limits.deep):
                 raw = await _answer(process, _order(target, work))
         except TimeoutError as error:
-            raise NoAnswer(f"{where}: {work} took longer than {limits.deep:.0f} s") from error
+            raise _Late(f"{where}: {work} took longer than {limits.deep:.0f} s") from error
         finally:
             await _ended(process)
     try:

@@ -4,10 +4,13 @@ import base64
 import contextlib
 from typing import Any, Self
 
-from scs_rack.bmc.errors import BmcError, LoginFailed, NonsenseAnswer, NotSupported, WrongPassword
+from scs_rack.bmc.errors import BmcError, LoginFailed, NonsenseAnswer, NotSupported, Refused, WrongPassword
+from scs_rack.bmc.redfish.read import link
 from scs_rack.bmc.redfish.transport import Reply, Service
 
 SESSIONS = "/redfish/v1/SessionService/Sessions"
+_WRONG = frozenset({"InvalidLoginAttempt", "UnauthorizedLoginAttempt"})
+"""Identifiers of messages that mean a wrong password, where the status is not 401 (HPE iLO answers 400)."""
 
 
 VISIT = 4
@@ -53,6 +56,18 @@ class Session:
             await self._login()
         except NotSupported:
             self.service.headers["Authorization"] = self._basic()
+        except WrongPassword:
+            if await self._has_sessions():
+                raise
+            self.service.headers["Authorization"] = self._basic()  # the password was not looked at yet
+
+    async def _has_sessions(self) -> bool:
+        """False where the service root, which needs no login, names no session service, or wants credentials itself."""
+        try:
+            root = (await self.service.request("GET", "/redfish/v1/")).body
+        except LoginFailed:
+            return False
+        return bool(link(root, "SessionService") or link(root, "Links", "Sessions"))
 
     async def _end(self) -> None:
         """Delete the session, and learn by the way whether the BMC takes Basic authentication.
@@ -117,6 +132,10 @@ class Session:
             reply = await self.service.request("POST", SESSIONS, body, limit=self.service.limits.login)
         except LoginFailed as error:
             raise WrongPassword(self._wrong()) from error
+        except Refused as error:
+            if error.identifier in _WRONG:
+                raise WrongPassword(self._wrong()) from error
+            raise
         token = reply.headers.get("x-auth-token", "")
         named = reply.headers.get("location") or (reply.body if isinstance(reply.body, dict) else {}).get("@odata.id")
         if not token or not isinstance(named, str) or not named:
