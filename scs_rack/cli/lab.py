@@ -49,13 +49,13 @@ def register(commands: Commands) -> None:
     parser.add_argument("machine", metavar="MACHINE")
     parser.add_argument("--no-follow", action="store_true", help="print what there is and end")
     summary = "take a device's power away, spoil a BMC or a switch, or undo it"
-    parser = verb("fault", lab_fault, summary, "fault leaf1 stop", "fault leaf1 bgp-down Ethernet0", "fault --list")
+    parser = verb("fault", lab_fault, summary, "fault leaf1 stop", "fault bmc-node1 lies", "fault --list")
     parser.add_argument("device", metavar="DEVICE", nargs="?")
-    parser.add_argument("action", choices=faults.ACTIONS, nargs="?", help="see docs/lab-switch.md; `heal` undoes")
+    parser.add_argument("action", choices=faults.ACTIONS, nargs="?", help="see `--list`; `heal` undoes")
     parser.add_argument("port", metavar="PORT", nargs="?", help="port of a switch, for bgp-down")
-    parser.add_argument("--seconds", type=float, help="how long, for ssh-cut and slow-reload")
+    parser.add_argument("--seconds", type=float, help="how long, for ssh-cut, slow-reload, and a BMC that is slow")
     parser.add_argument("--mac", help="MAC address of the new chassis, for replace")
-    parser.add_argument("--list", action="store_true", help="print the faults that are set now")
+    parser.add_argument("--list", action="store_true", help="print the faults that are set now, and all there are")
     summary = "cut a cable, join it again, or swap two of them"
     parser = verb("cable", lab_cable, summary, "cable cut node1:up0", "cable swap leaf1:Ethernet0 leaf1:Ethernet1")
     parser.add_argument("action", choices=("cut", "join", "swap"))
@@ -145,6 +145,8 @@ def lab_fault(args: argparse.Namespace) -> int:
     if args.list:
         lines = faults.listing(lab, design)
         print("\n".join(lines) or "no fault is set")
+        for kind, known in faults.catalogue().items():
+            print(f"\n{kind}:\n" + "\n".join(f"  {name:20} {text}" for name, text in known.items()))
         return 0
     if args.device is None or args.action is None:
         raise UsageError("DEVICE and ACTION are missing", "e.g. `scs-rack lab fault leaf1 stop`, or `--list`")

@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from scs_rack import pki
 from scs_rack.design import Design, NodeDesign
 from scs_rack.design.ports import BMC_PORT
+from scs_rack.errors import UsageError
 from scs_rack.lab import cables, cgroup, netns, nodes
+from scs_rack.lab.bmc.faults import Fault
+from scs_rack.lab.bmc.tls import write_expired
 from scs_rack.lab.layout import Lab
 from scs_rack.paths import state_dir
 
@@ -39,12 +43,14 @@ def ready(lab: Lab, node: NodeDesign) -> bool:
 def _config(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password: str) -> Path:
     """Write what the BMC is told; only root may read it."""
     server = design.rack.servers[node.name]
+    model = design.rack.server_models[server.model]
+    disks = model.disks | server.disks
     state = state_dir(lab.name)
     folder = lab.home / "bmc"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{node.name}.json"
     stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    config = {
+    config: dict[str, Any] = {
         "rack": lab.name,
         "rack_dir": str(rack_dir),
         "server": node.name,
@@ -55,20 +61,46 @@ def _config(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password
         "password": password,
         "mac": cables.mac_of(design, node.name, BMC_PORT),
         "nics": node.macs,
+        "vendor": model.vendor,
         "model": server.model,
         "serial": server.serial or f"{lab.name}-{node.name}",
+        "cpus": model.cpus,
+        "memory_gib": model.memory_gib,
+        "disks": {name: {"size_gb": one.size_gb, "kind": one.kind} for name, one in disks.items()},
+        "power_w": server.power_w or model.power_w,
+        "psus": min(6, len(server.feeds) or 1),
+        "both": True,
         "state_dir": str(lab.home),
         "faults": stated.get("faults", []),
+        "slow_seconds": stated.get("slow_seconds", 3.0),
     }
-    if node.bmc.protocol == "redfish":
-        pki.issue(state, f"bmc-{node.name}", [f"{node.name}-bmc"], [node.bmc.address])
-        config |= {"cert": str(state / f"ca/bmc-{node.name}.crt"), "key": str(state / f"ca/bmc-{node.name}.key")}
+    pki.issue(state, f"bmc-{node.name}", [f"{node.name}-bmc"], [node.bmc.address])
+    config |= {"cert": str(state / f"ca/bmc-{node.name}.crt"), "key": str(state / f"ca/bmc-{node.name}.key")}
+    expired = folder / f"{node.name}-expired.crt"
+    write_expired(Path(config["cert"]), state / "ca/ca.crt", state / "ca/ca.key", expired)
+    config["expired_cert"] = str(expired)
     text = json.dumps(config, indent=1)
     if stated != config:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     return path
+
+
+def set_fault(lab: Lab, server: str, fault: Fault | None, seconds: float | None = None) -> None:
+    """Give a server's BMC one more fault, or (None) heal all; the BMC reads it while it runs.
+
+    Raises:
+        UsageError: the lab was never brought up.
+    """
+    path = lab.home / "bmc" / f"{server}.json"
+    if not path.is_file():
+        raise UsageError(f"the lab {lab.name} has no BMC of {server} yet", "`scs-rack lab up` makes it")
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["faults"] = sorted({*config["faults"], fault}) if fault else []
+    if seconds is not None:
+        config["slow_seconds"] = seconds
+    path.write_text(json.dumps(config, indent=1), encoding="utf-8")
 
 
 def start(lab: Lab, design: Design, node: NodeDesign, rack_dir: Path, password: str) -> bool:

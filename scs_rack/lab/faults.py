@@ -7,11 +7,12 @@ from scs_rack import vault
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
 from scs_rack.lab import bmcs, cgroup, nodes, plugs
+from scs_rack.lab.bmc import faults as bmc_faults
 from scs_rack.lab.layout import Lab
 from scs_rack.lab.switch import chassis
 from scs_rack.lab.switch import faults as switch_faults
 
-BMC_FAULTS = ("silent", "lies", "slow")
+BMC_FAULTS = (*bmc_faults.FAULTS, *bmc_faults.ALIASES)
 ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "heal")
 
 
@@ -33,8 +34,8 @@ def fault(
         design: its design.
         rack_dir: folder of the rack file.
         device: a switch, a server, or `bmc-SERVER`.
-        action: `stop` takes the power away at once, `start` gives it back; a BMC can also be `silent` (answers
-            nothing), can `lie` (says yes and does nothing) or be `slow`, and `heal` ends that. A switch can have those
+        action: `stop` takes the power away at once, `start` gives it back; a BMC can have those of
+            `bmc.faults.FAULTS`, several at once, and `heal` ends them all. A switch can have those
             of `switch.faults.FAULTS`, and `replace` puts another chassis in its place (`heal` puts the old one back).
         port: which port of a switch, where the fault is one of a port.
         seconds: how long, where the fault takes a while.
@@ -45,7 +46,7 @@ def fault(
     """
     server = device.removeprefix("bmc-")
     if device.startswith("bmc-") and server in design.nodes:
-        _bmc_fault(lab, design, rack_dir, server, action)
+        _bmc_fault(lab, design, rack_dir, server, action, seconds=seconds)
     elif device not in lab.machines():
         names = [*lab.machines(), *(f"bmc-{name}" for name in design.nodes)]
         raise UsageError(f"the lab {lab.name} has no device {device}", f"it has {', '.join(names)}")
@@ -66,16 +67,23 @@ def fault(
         raise UsageError(f"{device} is no BMC and can't be made {action}", f"use {', '.join(switch_faults.FAULTS)}")
 
 
-def _bmc_fault(lab: Lab, design: Design, rack_dir: Path, server: str, action: str) -> None:
+def _bmc_fault(lab: Lab, design: Design, rack_dir: Path, server: str, action: str, *, seconds: float | None) -> None:
     if action == "stop":
         cgroup.kill(bmcs.group(lab, server))
     elif action == "start":
         bmcs.start(lab, design, design.nodes[server], rack_dir, vault.ensure(rack_dir, design)[f"bmc_{server}"])
     else:
-        path = lab.home / "bmc" / f"{server}.json"
-        config = json.loads(path.read_text(encoding="utf-8"))
-        config["faults"] = [action] if action in BMC_FAULTS else []
-        path.write_text(json.dumps(config, indent=1), encoding="utf-8")
+        bmcs.set_fault(lab, server, None if action == "heal" else bmc_faults.named(action), seconds)
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """What can be done to which kind of device, with what it does."""
+    power = {"stop": "takes the power away at once", "start": "gives it back"}
+    return {
+        "any device, and bmc-SERVER": power,
+        "bmc-SERVER (several at once; `heal` ends them)": {str(k): v for k, v in bmc_faults.FAULTS.items()},
+        "switch": {**switch_faults.FAULTS, "replace": "puts another chassis in its place"},
+    }
 
 
 def listing(lab: Lab, design: Design) -> list[str]:

@@ -98,23 +98,32 @@ class Certificates:
     def _make_expired(self) -> ssl.SSLContext:
         if self._config.expired_cert is not None:
             return _context(self._config.expired_cert, self.key, 0)
-        key, _ = _key(self.key.read_bytes())
-        now, served = dt.datetime.now(dt.UTC), self.loaded()
-        builder = x509.CertificateBuilder(
-            issuer_name=served.subject,
-            subject_name=served.subject,
-            public_key=served.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - dt.timedelta(days=400),
-            not_valid_after=now - dt.timedelta(days=3),
-            extensions=list(served.extensions),
-        )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "expired.crt"
-            path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+            path.write_bytes(_expired(self.loaded(), self.loaded().subject, _key(self.key.read_bytes())[0]))
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(path, self.key)
         return context
+
+
+def write_expired(cert: Path, ca_cert: Path, ca_key: Path, to: Path) -> None:
+    """Write a certificate like one that is served, signed by the same CA, which expired."""
+    served, issuer = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (cert, ca_cert))
+    to.write_bytes(_expired(served, issuer.subject, _key(ca_key.read_bytes())[0]))
+
+
+def _expired(served: x509.Certificate, issuer: x509.Name, key: Key) -> bytes:
+    now = dt.datetime.now(dt.UTC)
+    made = x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=served.subject,
+        public_key=served.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - dt.timedelta(days=400),
+        not_valid_after=now - dt.timedelta(days=3),
+        extensions=list(served.extensions),
+    )
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 def _key(pem: bytes) -> tuple[Key, bytes]:
