@@ -1,19 +1,22 @@
-"""Overlays: what an operator wants in a switch's CONFIG_DB beside what follows from the rack file.
+"""Overlays: what an operator wants on a switch beside what follows from the rack file.
 
 `switches/<name>.yml` beside the rack file holds tables, rows and fields as CONFIG_DB has them. Values stay text.
+`switches/<name>.frr.conf` holds lines of FRR, for releases that keep routing in a file of its own.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scs_rack.errors import UsageError
 from scs_rack.model.fault import Fault, Problem
 from scs_rack.model.source import Source, read_source
 
 FOLDER = "switches"
 """Folder beside the rack file."""
+FRR = ".frr.conf"
 _TABLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -24,6 +27,10 @@ class Overlay:
     source: Source
     tables: Mapping[str, Mapping[str, Mapping[str, str | list[str]]]]
     """Table → key → fields. A table without rows shall be empty on the switch."""
+    frr: str = ""
+    """Lines of FRR that come after those of the rack file."""
+    frr_source: Source | None = None
+    """Where these lines stand."""
 
 
 def read_overlays(folder: Path, switches: Iterable[str]) -> tuple[dict[str, Overlay], list[Fault]]:
@@ -42,21 +49,33 @@ def read_overlays(folder: Path, switches: Iterable[str]) -> tuple[dict[str, Over
     for path in sorted((folder / FOLDER).glob("*.y*ml")):
         source = read_source(path)
         faults += source.faults
-        problems = [*_name_problems(path, known), *_problems(source.data)]
+        problems = [*_name_problems(path, path.stem, ".yml", known), *_problems(source.data)]
         faults += [source.fault("overlay", problem) for problem in problems]
         if not problems and not source.faults and source.data is not None:
             overlays[path.stem] = Overlay(source, _rows(source.data))
+    for path in sorted((folder / FOLDER).glob("*.frr.conf")):
+        name, source = path.name.removesuffix(FRR), Source(str(path))
+        problems = [*_name_problems(path, name, FRR, known)]
+        faults += [source.fault("overlay", problem) for problem in problems]
+        overlays[name] = replace(overlays.get(name) or Overlay(source, {}), frr=_text(path), frr_source=source)
     return overlays, faults
 
 
-def _name_problems(path: Path, known: list[str]) -> Iterator[Problem]:
-    if path.suffix != ".yml":
-        yield Problem((), "the name of an overlay ends in .yml", f"call it {path.stem}.yml", path.name)
-    elif path.stem not in known:
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"can't read {path}: {error}") from error
+
+
+def _name_problems(path: Path, name: str, ending: str, known: list[str]) -> Iterator[Problem]:
+    if not path.name.endswith(ending):
+        yield Problem((), f"the name of an overlay ends in {ending}", f"call it {name}{ending}", path.name)
+    elif name not in known:
         from difflib import get_close_matches
 
-        close = get_close_matches(path.stem, known, n=1)
-        hint = f"did you mean {close[0]}.yml?" if close else f"there are {', '.join(known)}"
+        close = get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}{ending}?" if close else f"there are {', '.join(known)}"
         yield Problem((), "the rack has no switch of this name", hint, path.name)
 
 

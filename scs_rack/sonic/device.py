@@ -24,7 +24,8 @@ def metadata(switch: SwitchDesign) -> Row:
         "mac": switch.mac,
         "type": TYPES[switch.role],
         "docker_routing_config_mode": "split-unified" if is_split(switch.release) else "unified",
-        "frr_mgmt_framework_config": "false" if is_split(switch.release) else "true",
+        # in split mode too: only with it BFD is started, and the older daemon would add neighbours of its own
+        "frr_mgmt_framework_config": "true",
     }
     if switch.role != "oob":
         row["bgp_asn"] = str(switch.asn)

@@ -145,6 +145,19 @@ def _instances(tables: _Tables) -> Iterator[str]:
         yield from _bgp(tables, vrf, instances[vrf])
 
 
+def static_routes(tables: _Tables) -> Iterator[str]:
+    """Static routes of the table that every switch has; CONFIG_DB joins several next hops by commas."""
+    for key, row in tables.get("STATIC_ROUTE", {}).items():
+        vrf, bar, prefix = key.partition("|")
+        if bar and vrf != DEFAULT:
+            continue
+        family = "ipv6" if ":" in key else "ip"
+        hops = _many(row.get("nexthop", [])) or [""]
+        ports = _many(row.get("ifname", [])) or [""] * len(hops)
+        for hop, port in zip(hops, ports, strict=False):
+            yield " ".join(word for word in (family, "route", prefix if bar else vrf, hop, port) if word)
+
+
 def frr_conf(config_db: _Tables) -> str:
     """Text of frr.conf for the routing tables of a CONFIG_DB.
 

@@ -13,7 +13,7 @@ from scs_rack.model.fault import Fault
 from scs_rack.sonic.acl import acls
 from scs_rack.sonic.device import is_split, management, metadata, neighbours
 from scs_rack.sonic.evpn import Overlay, multihoming
-from scs_rack.sonic.frr import frr_conf
+from scs_rack.sonic.frr import frr_conf, static_routes
 from scs_rack.sonic.overlay import conflicts, merged
 from scs_rack.sonic.ports import breakouts, lags, ports, vlans
 from scs_rack.sonic.qos import qos
@@ -23,6 +23,8 @@ from scs_rack.sonic.services import services
 from scs_rack.sonic.site import Site
 from scs_rack.sonic.spanning_tree import spanning_tree
 
+SPLIT_LINES = ("no fpm use-next-hop-groups", "fpm address 127.0.0.1", "no zebra nexthop kernel enable")
+"""What SONiC has in frr.conf in split mode, so that routes go to the switch chip (docker-fpm-frr, docker_init.sh)."""
 NEWEST = "202605"
 """Newest release that has a number; what comes after it still has its schema of CONFIG_DB."""
 
@@ -81,21 +83,30 @@ def config_db(design: Design, switch_name: str) -> Tables:
         BadBreakout: a port can't be broken out as the rack file says.
         OverlayConflict: the overlay contradicts the rack file.
     """
-    return merged(generated(design, switch_name), design.rack.overlays.get(switch_name))
+    split = is_split(design.switches[switch_name].release)
+    return merged(generated(design, switch_name), design.rack.overlays.get(switch_name), split=split)
 
 
 def all_conflicts(design: Design) -> list[Fault]:
     """Contradictions between the rack file and all overlays."""
     return [
-        fault for name, overlay in design.rack.overlays.items() for fault in conflicts(generated(design, name), overlay)
+        fault
+        for name, overlay in design.rack.overlays.items()
+        for fault in conflicts(generated(design, name), overlay, split=is_split(design.switches[name].release))
     ]
 
 
 def frr_file(design: Design, switch_name: str) -> str | None:
-    """FRR's configuration of a switch whose release keeps it in a file; None where CONFIG_DB holds it."""
+    """FRR's configuration of a switch whose release keeps it in a file; None where CONFIG_DB holds it.
+
+    It has all that FRR shall run, also what SONiC adds to the file when its routing container starts: without
+    `fpm address` no route would reach the switch chip.
+    """
     if not is_split(design.switches[switch_name].release):
         return None
-    return frr_conf(all_tables(design, switch_name))
+    own = design.rack.overlays.get(switch_name)
+    tables = merged(all_tables(design, switch_name), own, split=True)
+    return "\n".join([*SPLIT_LINES, *static_routes(tables), frr_conf(tables)]) + (own.frr if own else "")
 
 
 def day0(design: Design, switch_name: str) -> Tables:

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from scs_rack.model.fault import Fault, Problem, RackFaulty
 from scs_rack.model.overlay import Overlay
+from scs_rack.sonic.routing import BGP_TABLES
 from scs_rack.sonic.rows import Row, Tables
+
+ROUTING_TABLES = BGP_TABLES | {"BGP_NEIGHBOR_AF", "BGP_GLOBALS_AF_NETWORK", "BGP_GLOBALS_AF_AGGREGATE_ADDR"}
+"""Tables that only the FRR management framework reads."""
 
 
 class OverlayConflict(RackFaulty):
@@ -18,9 +22,25 @@ def _text(value: object) -> str:
     return ",".join(value) if isinstance(value, list) else str(value) or "an empty text"
 
 
-def conflicts(generated: Tables, overlay: Overlay) -> Iterator[Fault]:
-    """All fields that both the tables of a switch and its overlay state, with different values."""
+def conflicts(generated: Tables, overlay: Overlay, *, split: bool) -> Iterator[Fault]:
+    """All fields that both the tables of a switch and its overlay state, with different values.
+
+    Args:
+        generated: what follows from the rack file.
+        overlay: what the operator adds.
+        split: routing is in a file of its own, so that tables of it would mean nothing.
+    """
+    source = overlay.source
+    if overlay.frr_source and not split:
+        hint = "state it as tables, in the overlay that ends in .yml"
+        yield overlay.frr_source.fault("overlay-conflict", Problem((), "routing is in CONFIG_DB on this release", hint))
     for table, rows in overlay.tables.items():
+        if split and table in ROUTING_TABLES:
+            hint = "state it as lines of FRR, in an overlay that ends in .frr.conf"
+            yield source.fault(
+                "overlay-conflict", Problem((table,), "routing is not in CONFIG_DB on this release", hint, "")
+            )
+            continue
         for key, row in rows.items():
             made = generated.get(table, {}).get(key, {})
             for name, value in row.items():
@@ -28,18 +48,18 @@ def conflicts(generated: Tables, overlay: Overlay) -> Iterator[Fault]:
                     message = f"the rack file makes this {_text(made[name])}"
                     hint = "leave it out here, and change what it follows from in the rack file"
                     problem = Problem((table, key, name), message, hint, _text(value))
-                    yield overlay.source.fault("overlay-conflict", problem)
+                    yield source.fault("overlay-conflict", problem)
 
 
-def merged(generated: Tables, overlay: Overlay | None) -> Tables:
+def merged(generated: Tables, overlay: Overlay | None, *, split: bool = False) -> Tables:
     """Tables of a switch with its overlay: further tables, rows, and fields of rows.
 
     Raises:
-        OverlayConflict: both state the same field differently.
+        OverlayConflict: both state the same field differently, or the overlay means nothing to the release.
     """
     if overlay is None:
         return generated
-    faults = tuple(conflicts(generated, overlay))
+    faults = tuple(conflicts(generated, overlay, split=split))
     if faults:
         raise OverlayConflict(overlay, faults)
     return laid_over(generated, overlay.tables)

@@ -124,6 +124,13 @@ def objections(text: str, folder: Path) -> str:
     return f"{done.stdout}{done.stderr}" if done.returncode else ""
 
 
+def test_a_file_of_frr_keeps_what_sonic_needs_in_it():
+    for name in ("leaf1", "oob1"):
+        lines = frr_file(everything("202411"), name).splitlines()
+        assert {"fpm address 127.0.0.1", "no fpm use-next-hop-groups", "no zebra nexthop kernel enable"} <= set(lines)
+    assert "ip route 0.0.0.0/0 10.20.0.1 Vlan10" in lines
+
+
 def test_frr_takes_what_is_generated(tmp_path):
     from scs_rack.sonic.frr import frr_conf
     from scs_rack.sonic.generate import all_tables

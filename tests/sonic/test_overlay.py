@@ -8,7 +8,7 @@ import pytest
 from scs_rack.cli.main import main
 from scs_rack.design import make_design
 from scs_rack.model.load import load_rack
-from scs_rack.sonic.generate import config_db, generated
+from scs_rack.sonic.generate import config_db, frr_file, generated
 from scs_rack.sonic.overlay import OverlayConflict
 from scs_rack.sonic.tables import Owner, compare, diff, owner, target
 
@@ -91,6 +91,21 @@ def test_what_is_left_out_of_an_overlay_goes_where_the_overlay_owns_the_table(ra
         "- STORM|Ethernet6|broadcast kbps=1",
         "- VLAN|Vlan78 vlanid=78",
     ]
+
+
+def test_routing_where_it_is_a_file(rack):
+    file, old = rack.folder / "rack.yml", "role: oob, unit: 12, release: "
+    file.write_text(file.read_text(encoding="utf-8").replace(f'{old}"202505"', f'{old}"202411"'), encoding="utf-8")
+    design = rack(oob1="BGP_GLOBALS:\n  default: {local_asn: 1}\n")
+    with pytest.raises(OverlayConflict, match="routing is not in CONFIG_DB"):
+        config_db(design, "oob1")
+    (rack.folder / "switches/oob1.yml").unlink()
+    (rack.folder / "switches/oob1.frr.conf").write_text("ip route 192.0.2.0/24 blackhole\n", encoding="utf-8")
+    (rack.folder / "switches/leaf1.frr.conf").write_text("ip route 192.0.2.0/24 blackhole\n", encoding="utf-8")
+    design = rack()
+    assert frr_file(design, "oob1").endswith("ip route 192.0.2.0/24 blackhole\n")
+    with pytest.raises(OverlayConflict, match="routing is in CONFIG_DB"):
+        config_db(design, "leaf1")
 
 
 def test_an_empty_table_is_emptied(rack):

@@ -28,6 +28,7 @@ COMMANDS = {
     "reboot": ("images", "reboot"),
 }
 """Commands of the switch: module and function."""
+MODELS = "usr/local/yang-models"
 STARTUP = "etc/sonic/config_db.json"
 VERSION = """build_version: '{version}'
 debian_version: '13'
@@ -98,10 +99,11 @@ Restart=always
 """The image's own unit waits for the network, which on a switch waits for its configuration, and has a sandbox that
 costs time at boot."""
 
-FRR_DAEMONS = """bgpd=yes
+ZEBRA = 'zebra_options="  -A 127.0.0.1 -s 90000000"'
+FRR_DAEMONS = f"""bgpd=yes
 bfdd=yes
 vtysh_enable=yes
-zebra_options="  -A 127.0.0.1 -s 90000000"
+{ZEBRA}
 mgmtd_options="  -A 127.0.0.1"
 bgpd_options="   -A 127.0.0.1"
 staticd_options="-A 127.0.0.1"
@@ -183,6 +185,26 @@ def _admin(root: Path, key: str) -> None:
         path.chmod(mode)
 
 
+def _models(release: str) -> Path | None:
+    """Folder with SONiC's YANG models of a release; None where there is none.
+
+    They are looked for in $SCS_RACK_YANG_MODELS, in the cache, and in a folder `shared` beside the checkout.
+    """
+    stated = os.environ.get("SCS_RACK_YANG_MODELS")
+    beside = Path(__file__).resolve().parents[4] / "shared/data/sonic-yang"
+    tops = [Path(stated).expanduser()] if stated else [paths.cache_root() / "yang-models", beside]
+    folders = (folder for top in tops for folder in (top / release, top))
+    return next((folder for folder in folders if any(folder.glob("sonic-*.yang"))), None)
+
+
+def _give_models(root: Path, release: str) -> None:
+    folder, target = _models(release), root / MODELS
+    if target.exists():
+        shutil.rmtree(target)
+    if folder is not None:
+        shutil.copytree(folder, target, ignore=lambda _, names: [name for name in names if not name.endswith(".yang")])
+
+
 def _eeprom(design: Design, name: str, mac: str) -> dict[str, str]:
     """What the system EEPROM of this chassis says."""
     model = load_portmap(design.switches[name].model)
@@ -235,6 +257,7 @@ def prepare(
     chassis_mac = mac or design.switches[name].mac
     _write(root, "etc/labswitch/eeprom.json", json.dumps(_eeprom(design, name, chassis_mac)) + "\n")
     release = design.switches[name].release
+    _give_models(root, release)
     _write(
         root, "etc/sonic/sonic_version.yml",
         VERSION.format(version=f"{release}.0-lab", release=release, kernel=os.uname().release),
@@ -243,9 +266,13 @@ def prepare(
     _write(root, "etc/hosts", f"127.0.0.1 localhost {name}\n::1 localhost\n")
     _write(root, "etc/ssh/sshd_config.d/lab-switch.conf", SSHD)
     _write(root, "etc/redis/redis.conf", REDIS)
+    _write(root, "etc/default/lldpd", "DAEMON_ARGS='-I Ethernet*,eth*'\n")
     daemons = root / "etc/frr/daemons"
     owner = daemons.stat()
-    daemons.write_text(FRR_DAEMONS, encoding="utf-8")
+    # in split mode frr.conf speaks of the way to the switch chip, which zebra knows as a module
+    split = design.switches[name].release < "202505"
+    options = ZEBRA.removesuffix('"') + ' -M dplane_fpm_nl"' if split else ZEBRA
+    daemons.write_text(FRR_DAEMONS.replace(ZEBRA, options), encoding="utf-8")
     if (root / STARTUP).exists():
         return  # a switch that was off keeps what was saved on it
     tables = day0(design, name)
