@@ -141,7 +141,7 @@ def carry_out(args: argparse.Namespace, ctx: Context, work: Callable[[Switch], S
     if errors or not todo:
         return _report(args, [], plans, errors)
     if not args.yes:
-        _ask([one.name for one in todo])
+        ask([one.name for one in todo])
     return _report(args, _changed(args, ctx, plans, out), plans, errors)
 
 
@@ -154,7 +154,7 @@ def _surveyed(
         answer = answers[name]
         if isinstance(answer, ScsRackError):
             errors[name] = answer
-            _print_error(name, answer)
+            print_error(name, answer)
             continue
         plans.append(answer.plan)
         for line in answer.settled:
@@ -170,7 +170,7 @@ def _changed(args: argparse.Namespace, ctx: Context, plans: Sequence[Plan], out:
         for done in change(ctx, plans, Consent(reload=args.allow_reload, cut=args.allow_cut), progress()):
             results.append(done)
             if done.error:
-                _print_error(done.name, done.error)
+                print_error(done.name, done.error)
             else:
                 print(f"{done.name}: changed, seen to be good, and saved ({done.seconds:.1f} s)", file=out)
     return results
@@ -210,7 +210,7 @@ def _judged(args: argparse.Namespace, ctx: Context, plans: Sequence[Plan], error
         elif not args.json:
             print(f"{name}: has nothing against it (dry run)")
         if name in errors:
-            _print_error(name, errors[name])
+            print_error(name, errors[name])
     if not args.json:
         print("nothing was changed")
     return _report(args, [], plans, errors)
@@ -240,14 +240,20 @@ def _report(
     return codes.pop() if len(codes) == 1 else StageFailed.exit_code if errors else 0
 
 
-def _print_error(name: str, error: ScsRackError) -> None:
+def print_error(name: str, error: ScsRackError) -> None:
+    """Say what went wrong with a switch, and how to mend it."""
     message = error.message if error.message.startswith(name) else f"{name}: {error.message}"
     print(f"error: {message}", file=sys.stderr)
     if error.hint:
         print(f"  hint: {error.hint}", file=sys.stderr)
 
 
-def _ask(names: Sequence[str]) -> None:
+def ask(names: Sequence[str]) -> None:
+    """Ask whether these switches shall be changed.
+
+    Raises:
+        UsageError: no, or nobody is there to be asked.
+    """
     if not sys.stdin.isatty():
         raise UsageError(f"{', '.join(names)} would be changed and nobody can be asked", "add --yes")
     answer = input(f"change {', '.join(names)}? [y/N] ")

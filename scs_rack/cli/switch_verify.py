@@ -11,8 +11,9 @@ from scs_rack.cli.switch import devices, print_findings
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
+from scs_rack.sonic.order import reachable
 from scs_rack.sonic.reach import loopbacks, reached
-from scs_rack.sonic.transport import on_all, switches
+from scs_rack.sonic.transport import Switch, on_all, switches
 from scs_rack.sonic.verify import await_sessions, host_ports, unreachable
 from scs_rack.stages.switches import SwitchesStage
 
@@ -53,15 +54,22 @@ def _findings(ctx: Context) -> Iterator[Finding]:
     silent = {finding.where for finding in found if finding.type == "switch-unreachable"}
     routing = [one for one in switches(ctx) if ctx.design.switches[one.name].role != "oob" and one.name not in silent]
     yield from await_sessions(ctx, {one.name: host_ports(ctx.design, one.name) for one in routing}, 0)
-    names = {address: name for name, pair in loopbacks(ctx).items() for address in pair}
-    for name, answer in on_all(routing, lambda one: reached(one, sorted(names))).items():
+    known = loopbacks(ctx)
+
+    def lost(switch: Switch) -> dict[str, list[str]]:
+        wanted = {name: known[name] for name in reachable(ctx.design, switch.name) if name in known}
+        answers = reached(switch, sorted(address for pair in wanted.values() for address in pair))
+        silent = {name: [one for one in pair if one not in answers] for name, pair in wanted.items()}
+        return {name: addresses for name, addresses in sorted(silent.items()) if addresses}
+
+    for name, answer in on_all(routing, lost).items():
         if isinstance(answer, ScsRackError):
             yield unreachable(name, answer)
             continue
         yield from (
             Finding(
-                "loopback-unreachable", "error", name, f"{address} of {names[address]} answers", "no answer",
-                f"on {name}: `show ip route {address}`; is {names[address]} on, and FRR running there?",
+                "loopback-unreachable", "error", name, f"{' and '.join(addresses)} of {other} answer", "no answer",
+                f"on {name}: `show ip route {addresses[0]}`; is {other} on, and FRR running there?",
             )
-            for address in sorted(names.keys() - answer)
+            for other, addresses in answer.items()
         )  # fmt: skip

@@ -25,7 +25,7 @@ from scs_rack.sonic.lock import myself
 from scs_rack.sonic.plan import DRY_RUN_TIMEOUT, Means, Plan, dry_run, read
 from scs_rack.sonic.rows import Tables
 from scs_rack.sonic.tables import RowChange, compare
-from scs_rack.sonic.transport import Switch, SwitchRefused, SwitchUnreachable
+from scs_rack.sonic.transport import Reply, Switch, SwitchRefused, SwitchUnreachable
 
 CONFIRM_WITHIN = 130.0
 """Seconds that are left for looking and confirming when applying took as long as it may."""
@@ -174,7 +174,7 @@ def _begin(switch: Switch, ident: str, wanted: Plan, deadman: float) -> None:
 def _undo(switch: Switch, ident: str, wanted: Plan, deadman: float, how: str = "hand") -> str:
     """Go back at once if the switch answers; returns what became of it."""
     try:
-        reply = switch.run(_call(ident, f"undo {how}"), timeout=UNDO_TIMEOUT)
+        reply = _patiently(switch, _call(ident, f"undo {how}"), min(CONFIRM_WITHIN / 2, deadman))
         if reply.code:
             return f"going back failed, its timer tries again within {deadman:.0f} s"
         outcome = switch.ask(f"sudo cat {FOLDER}/{ident}/outcome").strip()
@@ -184,6 +184,22 @@ def _undo(switch: Switch, ident: str, wanted: Plan, deadman: float, how: str = "
         return f"it goes back by itself within {deadman:.0f} s ({error.message})"
     said = OUTCOMES.get(outcome, outcome)
     return f"{said}, but {len(left)} rows are not as before" if left else said
+
+
+def _patiently(switch: Switch, command: str, seconds: float) -> Reply:
+    """Run a command on a switch that may be cut off for a while.
+
+    Raises:
+        SwitchUnreachable: it did not come back in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return switch.run(command, timeout=UNDO_TIMEOUT)
+        except SwitchUnreachable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
 
 
 def _left(running: Tables, goal: Tables, changes: Sequence[RowChange]) -> list[RowChange]:

@@ -223,6 +223,28 @@ class Connection:
             raise SwitchUnreachable(f"{self.login.name}: the connection was lost while a command ran")
         return code, bytes(out), bytes(err)
 
+    def put(self, local: Path, remote: str, moved: Callable[[int, int], None]) -> None:
+        """Copy a file to the switch by SFTP.
+
+        Args:
+            local: the file here.
+            remote: its path there.
+            moved: told bytes that are there, and bytes in all.
+
+        Raises:
+            SwitchUnreachable: it could not be copied.
+        """
+        from paramiko import SSHException
+
+        self.busy += 1
+        try:
+            with self._driver.remote_conn_pre.open_sftp() as sftp:
+                sftp.put(str(local), remote, callback=moved)
+        except (SSHException, OSError, EOFError) as error:
+            raise SwitchUnreachable(f"{self.login.name}: {local.name} was not copied: {_first_line(error)}") from error
+        finally:
+            self.busy -= 1
+
 
 class NotStarted(SwitchUnreachable):
     """The connection was lost before the command ran: it may be tried over a new one."""

@@ -32,6 +32,19 @@ def routed_links(design: Design) -> Edges:
     )
 
 
+def reachable(design: Design, name: str) -> frozenset[str]:
+    """Devices that a switch reaches by the cable plan; servers carry nobody else's traffic."""
+    edges, found, todo = routed_links(design), {name}, {name}
+    while todo:
+        one = todo.pop()
+        if one not in design.switches:
+            continue
+        new = {other for edge in edges if one in edge for other in edge} - found
+        found |= new
+        todo |= new
+    return frozenset(found - {name})
+
+
 def neighbours(design: Design) -> dict[str, set[str]]:
     """Servers (and the manager) that hang on each switch, however."""
     return {

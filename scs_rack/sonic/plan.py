@@ -52,6 +52,9 @@ class Plan:
     stuck: str = ""
     """Why the switch takes no change but a reload; empty when it does."""
 
+    patience: float | None = None
+    """Seconds until all must be as before; follows from what is disturbed when not given."""
+
     def towards(self, goal: Tables) -> "Plan":
         """The plan that leads from what runs to another configuration."""
         ports = frozenset(key.rpartition("|")[2] for key in goal.get("BGP_NEIGHBOR", {}))
@@ -60,7 +63,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """True when the switch is as wanted."""
-        return not self.changes and self.frr is None
+        return not self.changes and self.frr is None and not self.stuck
 
     @property
     def summary(self) -> str:
@@ -124,6 +127,8 @@ class Plan:
     @property
     def restore_seconds(self) -> float:
         """How long it may take until all is as before it."""
+        if self.patience is not None:
+            return self.patience
         return {Disruption.RESTART: 90.0, Disruption.RELOAD: 400.0}.get(self.disruption, 40.0)
 
     def patch(self) -> list[dict[str, object]]:

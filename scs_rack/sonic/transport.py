@@ -127,6 +127,14 @@ class Switch:
             code, out, err = CONNECTIONS.get(self.login, self.line).run(command, data, timeout)
         return Reply(code, out.decode(errors="replace"), err.decode(errors="replace"), time.monotonic() - started)
 
+    def put(self, local: Path, remote: str, moved: Callable[[int, int], None] = lambda _done, _all: None) -> None:
+        """Copy a file to the switch; `moved` is told bytes that are there, and bytes in all.
+
+        Raises:
+            SwitchUnreachable: it could not be copied.
+        """
+        CONNECTIONS.get(self.login, self.line).put(local, remote, moved)
+
     def ask(self, command: str, *, stdin: str | bytes = "", timeout: float = TIMEOUT) -> str:
         """Run a shell command that must succeed; returns what it prints.
 

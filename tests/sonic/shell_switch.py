@@ -19,6 +19,8 @@ from scs_rack.sonic.generate import day0
 from scs_rack.sonic.transport import Reply, Switch, SwitchBusy, SwitchUnreachable
 
 PROGRAM = Path(__file__).with_name("shell_program.py")
+QUICK = {"sudo": 'exec "$@"', "sonic-cfggen": "exec cat {home}/db.json", "ip": "echo []"}
+SLOW = f'exec {sys.executable} -S {PROGRAM} {{home}} {{command}} "$@"'
 NAMES = ("config", "docker", "ip", "ping", "sonic-cfggen", "sudo", "systemctl", "systemd-run", "vtysh")
 
 
@@ -37,7 +39,7 @@ class ShellSwitches:
             (home / "bin").mkdir(parents=True)
             for command in NAMES:
                 program = home / "bin" / command
-                program.write_text(f'#!/bin/sh\nexec {sys.executable} -S {PROGRAM} {home} {command} "$@"\n')
+                program.write_text(f"#!/bin/sh\n{QUICK.get(command, SLOW)}\n".format(home=home, command=command))
                 program.chmod(0o755)
             self.write(name, day0(ctx.design, name))
             (home / "saved.json").write_text((home / "db.json").read_text())

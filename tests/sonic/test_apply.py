@@ -326,9 +326,11 @@ def test_a_switch_that_does_not_answer_stops_the_stage_and_is_named(rack):
     assert {finding.type for finding in SwitchesStage().gate(ctx)} >= {"switch-unreachable"}
 
 
-def test_an_invalid_outcome_is_never_sent(rack):
+def test_an_invalid_outcome_is_never_sent(rack, monkeypatch):
     fake, ctx = rack
-    tunnel = {"VXLAN_TUNNEL_MAP": {"vtep|map_1_Vlan7": {"vni": "1", "vlan": "Vlan7"}}}
-    fake.write("leaf1", {**config_db(ctx.design, "leaf1"), **tunnel})
-    with pytest.raises(Invalid, match="there is no Vlan7"):
+    wrong = config_db(ctx.design, "leaf1")
+    wrong["VLAN_MEMBER"]["Vlan7|Ethernet9"] = {"tagging_mode": "tagged"}
+    monkeypatch.setattr(planning, "config_db", lambda *_words: wrong)
+    with pytest.raises(Invalid, match="Vlan7"):
         planning.plan(Switch(ctx, "leaf1"))
+    assert all("change.sh" not in command for _, command in fake.said)

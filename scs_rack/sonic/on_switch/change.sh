@@ -95,8 +95,8 @@ back() { # prints how it went
     if [ -e frr.before ]; then frr frr.before >>log 2>&1 || systemctl restart bgp >>log 2>&1; fi
     if [ -e restart ]; then xargs systemctl restart <restart >>log 2>&1; fi
     same && { echo rolled-back; return; }
-    # second line of defence: nothing was saved, so the saved file is what was there before
-    config reload -y -f >>log 2>&1 || { echo failed; return; }
+    # second line of defence; what was saved is as old as that, should the switch refuse to load what ran
+    config reload -y -f before.json >>log 2>&1 || config reload -y -f >>log 2>&1 || { echo failed; return; }
     if same; then echo reloaded; else echo reloaded-saved; fi
 }
 
