@@ -233,7 +233,7 @@ def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
         change.apply(switch, plan, die, deadman=300)
     assert "change-unconfirmed" in {finding.type for finding in SwitchesStage().gate(ctx)}
     assert "never confirmed" in next(iter(SwitchesStage().plan(ctx))).summary
-    assert [result.error for result in SwitchesStage().apply(ctx)] == [None] * 3
+    assert [result.error for result in SwitchesStage().apply(ctx) if result.error] == []
     assert planning.read(switch) == plan.running
     assert change.unconfirmed(switch) == []
     assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")

@@ -66,6 +66,7 @@ RestartSec=1
 
 FRR_DROP_IN = """[Unit]
 After=redis-server.service
+StartLimitIntervalSec=0
 
 [Service]
 ExecStartPre=/usr/bin/python3 -m scs_rack.lab.switch.device.routing

@@ -107,7 +107,7 @@ class Daemon:
         if faults != self.faults:
             run("nft", "-f", "-", stdin=bgp_rules(_strings(faults.get("bgp-down"))))
         told = run("lldpcli", stdin="\n".join([*lldp.configuration(tables), ""]))  # fails while lldpd starts
-        self.before = (tables, faults, _cables()) if told else ()
+        self.before = now if told else ()  # what happened meanwhile is looked at again
         self.tables, self.faults = tables, faults
         log.info("applied CONFIG_DB: %s rows", sum(len(rows) for rows in tables.values()))
 

@@ -35,8 +35,12 @@ def family_status_words(release: int) -> frozenset[str]:
 
 
 def pause_after_change(release: int) -> float:
-    """Seconds that the config updater sleeps after each change (change_applier.py of sonic-utilities)."""
-    return 1.0 if release >= 202605 else 0.0
+    """Seconds that the config updater takes for a change: newer ones sleep, older ones compare what they read back."""
+    return 1.0 if release >= 202605 else 0.5
+
+
+UPDATE_SECONDS = 3.0
+"""What the config updater takes for sorting and verifying, whatever there is to change."""
 
 
 def reload_validates(release: int, file_name: str | None) -> bool:

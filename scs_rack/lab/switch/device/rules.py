@@ -4,6 +4,7 @@ Sources: sonic-utilities 202505, generic_config_updater (field_operation_validat
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.configdb import Row, Tables
@@ -77,6 +78,11 @@ def own_faults(tables: Tables, release: int) -> list[str]:
     if release <= 202411:
         found += _old_family_status(tables)
     return found
+
+
+def has_models() -> bool:
+    """True if this switch has YANG models to judge by."""
+    return any(Path("/usr/local/yang-models").glob("sonic-*.yang"))
 
 
 def yang_faults(tables: Tables) -> list[str] | None:

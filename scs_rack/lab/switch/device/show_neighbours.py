@@ -83,9 +83,8 @@ def vtysh_json(command: str) -> Any:
 
 def bgp_summary(family: str) -> None:
     """Table of a family's BGP sessions."""
-    found = vtysh_json(f"show bgp {family} summary json")
-    if not isinstance(found, dict) or "peers" not in found:
-        found = {}
+    found = vtysh_json(f"show bgp {family} unicast summary json")
+    found = found.get(f"{family}Unicast", found)
     tables = configdb.read(configdb.connect())
     names = {key: str(row.get("name", "")) for key, row in tables.get("DEVICE_NEIGHBOR", {}).items()}
     print(f"\n{family.replace('ipv', 'IPv')} Unicast Summary:")
