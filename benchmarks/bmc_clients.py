@@ -1,7 +1,8 @@
 """Clients that are compared: each asks the same BMCs for the power, and is run as a program of its own.
 
 `bmc_clients.py NAME JSON` runs one and prints what it needed as JSON: seconds on the clock (wall) and of processors
-(cpu, children included) from the first packet to the last, memory at its highest, and how many BMCs told their power (a cycle leaves some off for a second).
+(cpu, children included) from the first packet to the last, memory at its highest, and how many BMCs told their power
+(a cycle leaves some off for a second).
 """
 
 import asyncio

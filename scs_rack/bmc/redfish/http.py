@@ -12,10 +12,12 @@ BODY_LIMIT = 1024 * 1024
 """Bytes of an answer that are read at most, as they come and unpacked."""
 _LINE_LIMIT = 256
 """Bytes of a chunk's length line."""
+_CHUNKS = 32 * 1024
+"""Chunks of an answer, at most: each costs time, however small it is."""
 _INTERIM = 8
 """Interim answers (1xx) before the answer, at most."""
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |$)")
-_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _EMPTY = (204, 304)
 
 
@@ -53,6 +55,10 @@ class Reader:
         self._left: int | None = None
         """Bytes of the body, or of the chunk, that are still to come; None until the connection ends."""
         self._chunked = False
+        self._count = 0
+        """Chunks so far."""
+        self._after = False
+        """True between a chunk and the end of its line."""
         self._trailer = False
 
     def feed(self, data: bytes) -> Answer | None:
@@ -129,23 +135,30 @@ class Reader:
                 self._left -= take
                 if self._left:
                     return None
-                self._left = -2  # the line end after a chunk
+                self._after = True
             line, whole = self._line()
             if not whole:
                 return None
-            if self._trailer:
-                if not line:
-                    return self._whole()
-            elif self._left == -2:
-                if line:
-                    raise BadAnswer("a chunk of its answer is longer than it says")
-                self._left = 0
-            else:
-                size = _HEX.match(line)
-                if not size:
-                    raise BadAnswer("a chunk of its answer has no length")
-                self._left = int(size[0], 16)
-                self._trailer = self._left == 0
+            if self._trailer and not line:
+                return self._whole()
+            if not self._trailer:
+                self._between(line)
+
+    def _between(self, line: bytes) -> None:
+        """A line between chunks: the end of the last one, or the length of the next."""
+        if self._after:
+            if line:
+                raise BadAnswer("a chunk of its answer is longer than it says")
+            self._after = False
+            return
+        size = _CHUNK.fullmatch(line)
+        if not size:
+            raise BadAnswer("a chunk of its answer has no length")
+        self._count += 1
+        if self._count > _CHUNKS:
+            raise BadAnswer("its answer comes in too many chunks")
+        self._left = int(size[1], 16)
+        self._trailer = self._left == 0
 
     def _line(self) -> tuple[bytes, bool]:
         end = self._buffer.find(b"\r\n", 0, _LINE_LIMIT + 2)

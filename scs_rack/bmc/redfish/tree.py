@@ -21,6 +21,10 @@ _PAGES = 64
 """Pages of a collection that are read at most."""
 _TAGS = 5
 """Ways of If-Match that are tried before a change is given up."""
+_CHASSIS = 8
+"""Chassis that are looked into at most."""
+_HOSTS = 16
+"""Systems that are asked what they are, at most."""
 _NOT_THE_HOST = ("hgx", "dpu", "bluefield")
 """How the names of Systems begin that are boards inside a server (NVIDIA lists HGX_Baseboard_0 beside the host)."""
 
@@ -125,8 +129,8 @@ class Tree:
         """
         if not self._system_path:
             found = [path async for path in self.paths(SYSTEMS)]
-            hosts = [path for path in found if not _last(path).lower().startswith(_NOT_THE_HOST)]
-            if len(hosts) > 1:
+            hosts = [path for path in found if _is_host(path)]
+            if 1 < len(hosts) <= _HOSTS:
                 hosts = await self._physical(hosts)
             if len(hosts) != 1:
                 names = ", ".join(found)[:200] or "none"
@@ -157,11 +161,23 @@ class Tree:
         return await self.get(await self.manager_path())
 
     async def chassis(self) -> list[Json]:
-        """Chassis that hold the host; all of them where it names none."""
-        found = links(await self.links(), "Links", "Chassis")
-        if not found:
-            found = [path async for path in self.paths("/redfish/v1/Chassis")]
-        return [body for path in found[:8] if (body := await self.optional(path))]
+        """Chassis that hold the host, whole machines before their parts; all of them where it names none.
+
+        GPU machines name the board of their BMC only: what contains it is the machine, if it holds no other host.
+        """
+        named = links(await self.links(), "Links", "Chassis")
+        if not named:
+            named = [path async for path in self.paths("/redfish/v1/Chassis")]
+        found: dict[str, Json] = {path: body for path in named[:_CHASSIS] if (body := await self.optional(path))}
+        above = [link(body, "Links", "ContainedBy") for body in found.values()]
+        for path in above[:_CHASSIS]:
+            if path and path not in found and self._ours(body := await self.optional(path)):
+                found = {path: body, **found}
+        return list(found.values())
+
+    def _ours(self, chassis: Json) -> bool:
+        hosts = [path for path in links(chassis, "Links", "ComputerSystems") if _is_host(path)]
+        return hosts == [self._system_path]
 
     async def quirks(self) -> frozenset[str]:
         """Departures of this BMC: those that the rack file states and those that its own words tell."""
@@ -254,3 +270,7 @@ class Tree:
 
 def _last(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _is_host(path: str) -> bool:
+    return not _last(path).lower().startswith(_NOT_THE_HOST)
