@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from scs_rack.sonic.yang.models import Models
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -38,3 +40,21 @@ def yang() -> Callable[[str, dict], list[str]]:
         return [str(violation) for violation in judges[release].validate(tables)]
 
     return judge
+
+
+class SonicModels(Models):
+    """The models of the releases that are at hand."""
+
+    def nearest(self, release: str) -> str:
+        """A release whose models judge: its own, else the next newer one's."""
+        return next(one for one in self.releases if one >= release)
+
+
+@pytest.fixture(scope="session")
+def sonic_models() -> SonicModels:
+    """SONiC's own models, for the product's judge; skips where they or libyang are missing."""
+    pytest.importorskip("oopt_gnpy_libyang", reason="needs the package oopt-gnpy-libyang")
+    folder = _home() / "data/sonic-yang"
+    if not folder.is_dir():
+        pytest.skip(f"needs SONiC's YANG models in {folder}; name the folder above in SCS_RACK_YANG")
+    return SonicModels(folder)

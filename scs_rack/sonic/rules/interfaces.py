@@ -64,7 +64,9 @@ def links_of_a_lag(tables: TablesLike) -> Iterator[Fault]:
     for lag, row in rows(tables, "PORTCHANNEL").items():
         least = number(row, "min_links")
         if least and lag in speeds and least > len(speeds[lag]):
-            message = f"{len(speeds[lag])} members, and it goes up with {least} only"
+            message = (
+                f"{len(speeds[lag])} member{'s' if len(speeds[lag]) > 1 else ''}, and it goes up with {least} only"
+            )
             yield Fault(message, "PORTCHANNEL", lag, "min_links")
 
 

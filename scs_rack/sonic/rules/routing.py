@@ -94,7 +94,7 @@ def multipath(tables: TablesLike) -> Iterator[Fault]:
             row = rows(tables, "BGP_GLOBALS_AF").get(f"{vrf}|{family}")
             if row is not None and not (text(row, "max_ebgp_paths") or text(row, "max_ibgp_paths")):
                 yield Fault(
-                    "max_ebgp_paths is not stated: one path is used, and no other",
+                    "is not stated: one path is used, and no other",
                     "BGP_GLOBALS_AF",
                     f"{vrf}|{family}",
                     "max_ebgp_paths",
