@@ -10,7 +10,6 @@ from scs_rack.engine.stage import Context
 from scs_rack.model.load import load_rack
 from scs_rack.sonic import plan
 from scs_rack.sonic.transport import Switch
-
 from tests.sonic.configs import base, pair
 from tests.sonic.test_validity import FakeSwitch
 
