@@ -16,6 +16,7 @@ from scs_rack.lab.switch.device.trouble import bgp_rules
 from scs_rack.lab.switch.device.trunk import Taggers
 
 STARTUP = Path("/etc/sonic/config_db.json")
+FACTORY = Path("/etc/labswitch/factory.json")
 BOOTED = Path("/run/labswitch-booted")
 """There once this boot has begun: the daemon itself starts again with each `config reload`."""
 SETTLE = 0.1
@@ -48,6 +49,7 @@ def prepare_kernel() -> None:
     """Settings of a router; a fresh namespace has none of them."""
     for name, value in {
         "ipv4/ip_forward": 1,
+        "ipv4/conf/all/arp_notify": 1,  # as on SONiC: neighbours hear of a new address at once
         "ipv6/conf/all/forwarding": 1,
         "ipv4/conf/all/rp_filter": 0,
         "ipv4/fib_multipath_hash_policy": 1,
@@ -87,8 +89,8 @@ class Daemon:
         self.tables: configdb.Tables = {}
         self.before: tuple[object, ...] = ()
         self.faults: dict[str, object] = {}
-        if not self.config.call("GET", configdb.INITIALIZED) and STARTUP.exists():
-            configdb.merge(self.config, configdb.load_file(STARTUP))
+        if not self.config.call("GET", configdb.INITIALIZED):
+            configdb.merge(self.config, configdb.load_file(STARTUP if STARTUP.exists() else FACTORY))
             config_files.migrate(self.config, releases.number())
 
     def apply(self) -> None:
