@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 _UNITS = "etc/systemd/system"
-_MASKED = ("console-getty.service", "getty@.service", "sshd-keygen.service", "systemd-firstboot.service",
+CONSOLE = "console-getty.service"
+_MASKED = (CONSOLE, "getty@.service", "sshd-keygen.service", "systemd-firstboot.service",
            "systemd-resolved.service", "systemd-timesyncd.service")  # fmt: skip
 
 _MGMT_UNIT = """[Unit]
@@ -105,6 +106,7 @@ def name(root: Path, host: str, address: str = "") -> None:
 def server(root: Path, host: str, nic: str, address: IPv4Interface, public_key: str) -> None:
     """Make a root folder a server as provisioning leaves it: reachable by SSH on its management address."""
     name(root, host, str(address.ip))
+    (root / _UNITS / CONSOLE).unlink(missing_ok=True)  # a login on the serial console; no password opens it
     write(root, f"{_UNITS}/scs-rack-mgmt.service", _MGMT_UNIT.format(address=address, nic=nic))
     enable(root, "scs-rack-mgmt.service")
     enable(root, "ssh.service")

@@ -33,6 +33,14 @@ echo $$ >"$1/watch/cgroup.procs"
 code=$?
 exec "$2" -m scs_rack.lab.exited "$3" "$4" "$code"
 """
+_ON_CONSOLE = """
+echo $$ >"$1/watch/cgroup.procs"
+group=$1 python=$2 lab=$3 name=$4 folder=$5
+shift 5
+"$python" -m scs_rack.lab.serial "$group" "$folder" "$@"
+exec "$python" -m scs_rack.lab.exited "$lab" "$name" "$?"
+"""
+"""The same for servers, whose console can be typed at."""
 
 
 def start(lab: Lab, name: str) -> bool:
@@ -131,10 +139,12 @@ def start_locked(lab: Lab, name: str) -> bool:
         "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
         "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     }
+    typed_at = _has_serial(machine)
+    wrapper, folder = (_ON_CONSOLE, [lab.folder(name)]) if typed_at else (_WRAPPER, [])
     with (lab.folder(name) / "console.log").open("ab") as console:
         subprocess.run(
-            ["nsenter", f"--net={netns.path(machine.namespace)}", "setsid", "--fork", "sh", "-c", _WRAPPER, "sh",
-             group, sys.executable, lab.name, name, *_program(lab, machine, where)],
+            ["nsenter", f"--net={netns.path(machine.namespace)}", "setsid", "--fork", "sh", "-c", wrapper, "sh",
+             group, sys.executable, lab.name, name, *folder, *_program(lab, machine, where)],
             check=True, stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=environment, cwd="/",
         )  # fmt: skip
     end = time.monotonic() + START_SECONDS
@@ -143,6 +153,11 @@ def start_locked(lab: Lab, name: str) -> bool:
             return True
         time.sleep(0.01)
     raise StageFailed(f"{name} did not start", f"see {lab.folder(name) / 'console.log'}")
+
+
+def _has_serial(machine: Machine) -> bool:
+    """True for machines whose console can be typed at: servers, by their BMC."""
+    return machine.kind == "server" and machine.boots
 
 
 def _program(lab: Lab, machine: Machine, where: Path) -> list[str]:
@@ -160,7 +175,8 @@ def _nspawn(lab: Lab, machine: Machine, where: Path) -> list[str]:
         f"--network-namespace-path={netns.path(machine.namespace)}",
         "--capability=all", f"--drop-capability={_DROPPED}",
         *(["--system-call-filter=bpf"] if machine.kind == "switch" else []),
-        "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
+        "--resolv-conf=off", "--timezone=off", "--link-journal=no",
+        f"--console={'interactive' if _has_serial(machine) else 'read-only'}",
         *(f"--bind={device}" for device in devices),
         *(f"--bind={path}:/srv/disks/{name}" for name, path in machine.disks.items()),
         "--boot", "--", "--show-status=yes",

@@ -11,9 +11,11 @@ from scs_rack.errors import ScsRackError
 from scs_rack.lab.bmc.config import load_config
 from scs_rack.lab.bmc.machine import Machine
 from scs_rack.lab.bmc.power import backend_of
-from scs_rack.lab.bmc.serve import serve
+from scs_rack.lab.bmc.serve import serve_all
 
 log = logging.getLogger("scs_rack.lab.bmc")
+
+SAMPLE_SECONDS = 5.0
 
 
 async def _serve(path: Path) -> None:
@@ -22,10 +24,21 @@ async def _serve(path: Path) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serve(machine) as port:
-        log.info("BMC of %s: %s on %s port %d", config.server, config.protocol, config.address, port)
-        print(f"ready {config.protocol} {config.address} {port}", flush=True)
+    async with serve_all(machine) as ports:
+        port = ports[config.protocol]
+        log.info("BMC of %s on %s: ports %s", config.server, config.address, ports)
+        others = [f"{name} {number}" for name, number in ports.items() if name != config.protocol]
+        print("ready", config.protocol, config.address, port, *others, flush=True)
+        sampling = asyncio.ensure_future(_sample(machine))
         await stop.wait()
+        sampling.cancel()
+
+
+async def _sample(machine: Machine) -> None:
+    """Read the meter now and then, so that energy and the mean are right while nobody asks."""
+    while True:
+        machine.meter.watts(on=await machine.power_state())
+        await asyncio.sleep(SAMPLE_SECONDS)
 
 
 def main() -> int:

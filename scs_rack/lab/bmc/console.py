@@ -1,11 +1,15 @@
-"""The console of a server as its BMC reaches it: a socket that gives and takes, or the log of what was printed."""
+"""The console of a server as its BMC reaches it: the log of what was printed, and a socket for what is typed."""
 
 import asyncio
 import contextlib
+import os
+import socket
 from pathlib import Path
 
-SOCKET, LOG = "console.sock", "console.log"
-LOOK_SECONDS = 0.2
+from scs_rack.lab.serial import SOCKET
+
+LOG = "console.log"
+LOOK_SECONDS = 0.1
 BACKLOG = 2048
 """Bytes of what was printed before that a new reader gets first."""
 
@@ -20,17 +24,16 @@ class Stream:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._place: int | None = None
-        self._typed: list[bytes] = []
-        self._writer: asyncio.StreamWriter | None = None
-        self._connecting: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def read(self, most: int) -> bytes:
-        """What was printed next; waits for it."""
-        while True:
+        """What was printed next; waits for it. Empty once it is closed."""
+        while not self._closed:
             data = self._look(most)
             if data:
                 return data
             await asyncio.sleep(LOOK_SECONDS)
+        return b""
 
     def _look(self, most: int) -> bytes:
         if self._folder is None:
@@ -51,30 +54,15 @@ class Stream:
         """Type; what nobody takes is lost, as on a serial line."""
         if not data or self._folder is None:
             return
-        self._typed.append(data)
-        if self._connecting is None or self._connecting.done():
-            self._connecting = asyncio.ensure_future(self._type(self._folder / SOCKET))
-
-    async def _type(self, path: Path) -> None:
-        if self._writer is None or self._writer.is_closing():
+        with contextlib.suppress(OSError):
+            folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
             try:
-                _, self._writer = await asyncio.open_unix_connection(str(path))
-            except OSError:
-                self._typed.clear()
-                return
-        while self._typed:
-            typed, self._typed = b"".join(self._typed), []
-            self._writer.write(typed)
-            try:
-                await self._writer.drain()
-            except OSError:
-                self._writer = None
-                return
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+                    line.setblocking(False)
+                    line.sendto(data, f"/proc/self/fd/{folder}/{SOCKET}")  # the path itself may be too long
+            finally:
+                os.close(folder)
 
     def close(self) -> None:
         """Close it."""
-        if self._connecting:
-            self._connecting.cancel()
-        if self._writer:
-            with contextlib.suppress(OSError, RuntimeError):
-                self._writer.close()
+        self._closed = True
