@@ -23,7 +23,14 @@ LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 PASSWORD = "s3cret-Passw0rd"
 NICS = {"mgmt0": "02:5c:05:00:01:01", "up0": "02:5c:05:00:01:02"}
 QUICK = TimeLimits(
-    answer=2.0, repeats=(0.3, 1.0), login=2.5, slow_answer=3.0, patience=(0.01, 0.05), power=2.0, shutdown=2.0
+    answer=2.0,
+    repeats=(0.3, 1.0),
+    login=2.5,
+    slow_answer=3.0,
+    patience=(0.01, 0.05),
+    power=2.0,
+    shutdown=2.0,
+    setting=0.5,
 )
 
 

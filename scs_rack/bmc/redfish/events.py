@@ -8,7 +8,7 @@ from scs_rack.bmc.redfish.read import at, flag, link, text, whole
 from scs_rack.bmc.redfish.tree import Json, Tree
 
 _SEVERITY: dict[str, Health] = {"ok": "ok", "warning": "warning", "critical": "critical"}
-_BEST = ("sel", "eventlog", "event", "iml", "log1", "log", "systemevent")
+_BEST = ("sel", "iml", "eventlog", "event", "platformlog", "standardlog", "log1", "log")
 """Names of the log that has hardware events, best first; auditing and OEM logs come after."""
 
 
