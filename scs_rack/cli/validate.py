@@ -47,7 +47,7 @@ def summary(rack: Rack) -> dict[str, int]:
 
 
 def validate(args: argparse.Namespace) -> int:
-    """Check the rack file; 0 when it has no fault, else 2."""
+    """Check the rack file, and what it makes of its switches; 0 when there is no fault, else 2."""
     from scs_rack.model.load import check_rack
 
     path = _file(args)
@@ -58,6 +58,11 @@ def validate(args: argparse.Namespace) -> int:
         from scs_rack.sonic.generate import all_conflicts
 
         faults = [replace(fault, file=_near(Path(fault.file))) for fault in all_conflicts(make_design(rack))]
+    if rack and not faults:
+        from scs_rack.design import make_design
+        from scs_rack.sonic.rack_faults import switch_faults
+
+        faults = [replace(fault, file=_near(Path(fault.file))) for fault in switch_faults(make_design(rack), path)]
     counts = summary(rack) if rack else {}
     if args.json:
         print(
