@@ -198,7 +198,8 @@ def test_prepare_makes_a_switch(root):
     assert (root / "usr/local/bin/config").stat().st_mode & 0o111
     assert not (root / "etc/systemd/system/sockets.target.wants/libvirtd.socket").is_symlink()
     wants = {link.name for link in (root / "etc/systemd/system/labswitch.target.wants").iterdir()}
-    assert wants == {"redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service"}
+    services = ("redis-server", "frr", "lldpd", "ssh", "labswitchd", "ztp")
+    assert wants == {f"{name}.service" for name in services}
 
 
 def test_prepare_again_keeps_what_was_saved(root):

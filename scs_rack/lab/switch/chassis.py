@@ -11,6 +11,7 @@ from scs_rack.errors import UsageError
 from scs_rack.lab import cables, identity, netns, nodes, overlay
 from scs_rack.lab.layout import Lab
 from scs_rack.lab.switch.prepare import prepare
+from scs_rack.lab.switch.prepare import wipe as as_delivered
 
 _UPPER, _OLD, _MARK = "upper", "upper.replaced", "replaced"
 
@@ -55,6 +56,13 @@ def restore(lab: Lab, design: Design, name: str) -> bool:
     _set_macs(lab, name, {port: cables.mac_of(design, name, port) for port in lab.machine(name).ports})
     nodes.start(lab, name)
     return True
+
+
+def wipe(lab: Lab, name: str) -> None:
+    """Make a switch as delivered, and power it on: it asks by ZTP what it shall be."""
+    nodes.stop(lab, name, hard=True)
+    as_delivered(overlay.mount(lab, name))
+    nodes.start(lab, name)
 
 
 def _off(lab: Lab, name: str) -> None:

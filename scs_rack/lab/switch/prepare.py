@@ -16,6 +16,7 @@ from scs_rack.errors import UsageError
 from scs_rack.lab.switch import carried
 from scs_rack.model.portmap import load_portmap
 from scs_rack.sonic.generate import day0
+from scs_rack.sonic.rows import Tables
 
 ON_SWITCH = "usr/lib/python3/dist-packages/scs_rack"
 COMMANDS = {
@@ -26,10 +27,14 @@ COMMANDS = {
     "docker": ("shims", "docker"),
     "sonic-installer": ("images", "main"),
     "reboot": ("images", "reboot"),
+    "ztp": ("ztp", "command"),
 }
 """Commands of the switch: module and function."""
 MODELS = "usr/local/yang-models"
 STARTUP = "etc/sonic/config_db.json"
+FACTORY = "etc/labswitch/factory.json"
+WIPED = "etc/labswitch/wiped"
+"""There on a switch that was made as delivered: it gets no day-0 configuration."""
 VERSION = """build_version: '{version}'
 debian_version: '13'
 kernel_version: '{kernel}'
@@ -41,7 +46,7 @@ build_date: lab
 build_number: 0
 built_by: scs-rack
 """
-UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service")
+UNITS = ("redis-server.service", "frr.service", "lldpd.service", "ssh.service", "labswitchd.service", "ztp.service")
 ADMIN_UID = 1000
 """Uid of `admin` on SONiC."""
 
@@ -62,6 +67,15 @@ Requires=redis-server.service
 ExecStart=/usr/bin/python3 -m scs_rack.lab.switch.device.daemon
 Restart=on-failure
 RestartSec=1
+"""
+
+ZTP = """[Unit]
+Description=Zero touch provisioning
+After=labswitchd.service
+ConditionPathExists=!/etc/sonic/config_db.json
+
+[Service]
+ExecStart=/usr/bin/python3 -m scs_rack.lab.switch.device.ztp
 """
 
 FRR_DROP_IN = """[Unit]
@@ -101,6 +115,7 @@ Restart=always
 costs time at boot."""
 
 ZEBRA = 'zebra_options="  -A 127.0.0.1 -s 90000000"'
+EMPTY_FRR = "frr defaults traditional\nservice integrated-vtysh-config\n"
 FRR_DAEMONS = f"""bgpd=yes
 bfdd=yes
 vtysh_enable=yes
@@ -144,6 +159,7 @@ def _units(root: Path) -> None:
     etc = "etc/systemd/system"
     _write(root, f"{etc}/labswitch.target", TARGET)
     _write(root, f"{etc}/labswitchd.service", DAEMON)
+    _write(root, f"{etc}/ztp.service", ZTP)
     _write(root, f"{etc}/redis-server.service", REDIS_UNIT)
     _write(root, f"{etc}/frr.service.d/lab.conf", FRR_DROP_IN)
     _write(root, f"{etc}/bgp.service", "").unlink()
@@ -164,8 +180,8 @@ def _units(root: Path) -> None:
             link.unlink()
 
 
-def _admin(root: Path, key: str) -> None:
-    """The user of a SONiC switch: `admin`, with sudo without password."""
+def _admin(root: Path, key: str | None) -> None:
+    """The user of a SONiC switch: `admin`, with sudo without password; without a key its logins stay as they are."""
     for name, line in {
         "etc/passwd": f"admin:x:{ADMIN_UID}:{ADMIN_UID}::/home/admin:/bin/bash",
         "etc/group": f"admin:x:{ADMIN_UID}:",
@@ -180,8 +196,12 @@ def _admin(root: Path, key: str) -> None:
     groups.write_text("\n".join(lines) + "\n", encoding="utf-8")
     _write(root, "etc/sudoers.d/admin", "admin ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
     home = root / "home/admin"
-    keys = _write(root, "home/admin/.ssh/authorized_keys", key.strip() + "\n", 0o600)
-    for path, mode in ((home, 0o755), (keys.parent, 0o700), (keys, 0o600)):
+    home.mkdir(parents=True, exist_ok=True)
+    modes = {home: 0o755}
+    if key is not None:
+        keys = _write(root, "home/admin/.ssh/authorized_keys", key.strip() + "\n", 0o600)
+        modes |= {keys.parent: 0o700, keys: 0o600}
+    for path, mode in modes.items():
         shutil.chown(path, ADMIN_UID, ADMIN_UID)
         path.chmod(mode)
 
@@ -204,6 +224,26 @@ def _give_models(root: Path, release: str) -> None:
         shutil.rmtree(target)
     if folder is not None:
         shutil.copytree(folder, target, ignore=lambda _, names: [name for name in names if not name.endswith(".yang")])
+
+
+def _factory(tables: Tables) -> Tables:
+    """What a switch runs that has no configuration: its ports, up, and no address."""
+    localhost = tables["DEVICE_METADATA"]["localhost"]
+    kept: dict[str, object] = {key: localhost[key] for key in ("hwsku", "platform", "mac") if key in localhost}
+    return {
+        "DEVICE_METADATA": {"localhost": {**kept, "hostname": "sonic"}},
+        "PORT": {name: {**row, "admin_status": "up"} for name, row in tables["PORT"].items()},
+    }
+
+
+def wipe(root: Path) -> None:
+    """Make a switch as delivered: no configuration, no login but the host key it made itself."""
+    for name in (STARTUP, "home/admin/.ssh/authorized_keys", "etc/labswitch/faults.json"):
+        (root / name).unlink(missing_ok=True)
+    for folder in ("etc/sonic/checkpoints", "var/lib/ztp"):
+        shutil.rmtree(root / folder, ignore_errors=True)
+    (root / "etc/frr/frr.conf").write_text(EMPTY_FRR, encoding="utf-8")
+    _write(root, WIPED, "")
 
 
 def _eeprom(design: Design, name: str, mac: str) -> dict[str, str]:
@@ -254,7 +294,7 @@ def prepare(
             raise UsageError(f"the node image lacks /{needed}", "build the image again: scs-rack image build")
     _program(root)
     _units(root)
-    _admin(root, public_key)
+    _admin(root, None if (root / WIPED).exists() else public_key)
     chassis_mac = mac or design.switches[name].mac
     _write(root, "etc/labswitch/eeprom.json", json.dumps(_eeprom(design, name, chassis_mac)) + "\n")
     release = design.switches[name].release
@@ -274,10 +314,11 @@ def prepare(
     split = design.switches[name].release < "202505"
     options = ZEBRA.removesuffix('"') + ' -M dplane_fpm_nl"' if split else ZEBRA
     daemons.write_text(FRR_DAEMONS.replace(ZEBRA, options), encoding="utf-8")
-    if (root / STARTUP).exists():
-        return  # a switch that was off keeps what was saved on it
     tables = day0(design, name)
     tables["DEVICE_METADATA"]["localhost"]["mac"] = chassis_mac
+    _write(root, FACTORY, json.dumps(_factory(tables), indent=4, sort_keys=True) + "\n")
+    if (root / STARTUP).exists() or (root / WIPED).exists():
+        return  # a switch that was off keeps what was saved on it
     _write(root, STARTUP, json.dumps(tables, indent=4, sort_keys=True) + "\n")
-    frr = _write(root, "etc/frr/frr.conf", "frr defaults traditional\nservice integrated-vtysh-config\n", 0o640)
+    frr = _write(root, "etc/frr/frr.conf", EMPTY_FRR, 0o640)
     shutil.chown(frr, owner.st_uid, owner.st_gid)
