@@ -24,6 +24,14 @@ Open = Callable[[Target], AbstractAsyncContextManager[Bmc]]
 _PROBE_AFTER = 1.0
 """Seconds without an answer after which we look whether the other protocol is there."""
 _HTTPS = 443
+_SUBJECTS = {
+    **dict.fromkeys(("boot_override", "set_boot"), "boot"),
+    **dict.fromkeys(("identify", "set_identify"), "light"),
+    **dict.fromkeys(("events", "clear_events"), "events"),
+    **dict.fromkeys(("power_limit", "set_power_limit"), "limit"),
+    **dict.fromkeys(("users", "add_user", "set_user", "set_password", "remove_user"), "users"),
+}
+"""Methods that belong together."""
 _NAMES: dict[ProtocolName, str] = {"redfish": "Redfish", "ipmi": "IPMI"}
 
 
@@ -106,6 +114,8 @@ class Choice(Bmc):
         self._stack = stack
         self._login = login
         self._second: Bmc | BmcError | None = None
+        self._moved: dict[str, NotSupported] = {}
+        """Subjects that the other protocol is spoken for, and why."""
 
     @property
     def in_use(self) -> Bmc:
@@ -135,12 +145,19 @@ class Choice(Bmc):
             yield console
 
     async def either(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method over the first protocol, or over the other one where the first has no such function."""
-        try:
-            return await getattr(self._bmc, name)(*args, **kwargs)
-        except NotSupported as error:
-            lacking = error
+        """Call a method over the first protocol, or over the other one where the first has no such function.
+
+        What was set over the other one is read over it too: the first may word it otherwise.
+        """
+        subject = _SUBJECTS.get(name, name)
+        lacking = self._moved.get(subject)
+        if lacking is None:
+            try:
+                return await getattr(self._bmc, name)(*args, **kwargs)
+            except NotSupported as error:
+                lacking = error
         second = await self._other(lacking)
+        self._moved[subject] = lacking
         try:
             return await getattr(second, name)(*args, **kwargs)
         except NotSupported as error:
