@@ -48,8 +48,9 @@ _UUIDS = ("rbd_secret_uuid",)
 
 
 def names(design: Design) -> tuple[str, ...]:
-    """Names of all secrets that a rack needs, `bmc_<server>` for each server and those of switches included."""
-    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{server}" for server in design.nodes), *switch_secrets(design))
+    """Names of all secrets that a rack needs: those of BMCs (`bmc_<server>`), shelves and switches included."""
+    controllers = (*design.nodes, *design.rack.power.shelves)
+    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
 
 
 def placeholders(design: Design) -> dict[str, str]:

@@ -28,6 +28,7 @@ FORBIDDEN = {
     "sonic": {"stages", "lab", "report", "cli"},
     "provision": {"stages", "lab", "report", "cli"},
     "conformance": {"stages", "lab", "report", "cli"},
+    "energy": {"stages", "lab", "report", "cli"},
     "stages": {"lab", "report", "cli"},
     "lab": {"stages", "engine", "report", "cli"},
     "report": {"stages", "lab", "cli"},

@@ -26,6 +26,7 @@ NOUNS: tuple[str, ...] = (
     "secrets",
     "power",
     "bmc",
+    "energy",
     "node",
 )
 """Modules of this package that register commands, in the order of the help."""

@@ -1,6 +1,7 @@
 """A run as one HTML page that needs nothing else: no script, no style sheet or picture from anywhere."""
 
 import datetime as dt
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from scs_rack.conformance.scs_suite import Verdict
 from scs_rack.design import Design
 from scs_rack.engine.execute import GOOD
 from scs_rack.engine.runs import RunRecord, StageRecord
+from scs_rack.report.curve import day_curve
 from scs_rack.report.elevation import elevation
 from scs_rack.report.summary import gate_word
 from scs_rack.report.tally import cost
@@ -55,6 +57,7 @@ def write_report(run: RunRecord, design: Design, path: Path) -> Path:
         changes=sum(stage.outcome.changed for stage in run.stages.values()),
         verdict=verdict_words(proof.verdict if proof else None),
         proof=proof,
+        curve=Markup(day_curve(run.folder.parents[1], run.ended or time.time())),  # noqa: S704 (our own drawing: numbers)
         picture=Markup(elevation(design)),  # noqa: S704 (our own drawing; it escapes names itself)
     )
     path.write_text(page, encoding="utf-8")

@@ -87,6 +87,7 @@ CHECKS: tuple[Check, ...] = (
     power.rack_budget,
     power.inrush_limit,
     power.inrush,
+    power.shelves,
 )
 """All checks, in the order of a reader's questions."""
 

@@ -90,3 +90,21 @@ def inrush(draft: Draft) -> Iterator[Problem]:
             told.add((server.model, ""))
             hint = f"beside all others the rack would draw {total + more} W, and its budget_w is {budget}"
             yield Problem(path, "such a server can't be switched on as the last one", hint)
+
+
+def shelves(draft: Draft) -> Iterator[Problem]:
+    """Shelves supply feeds that the rack has, and have names and addresses of their own in the out-of-band network."""
+    known, taken = draft.names("feeds"), dict[str, str]()
+    oob = draft.oob
+    for name, shelf in draft.power.shelves.items() if draft.power else ():
+        if name in draft.servers or name in draft.switches:
+            yield Problem(("power", "shelves", name), "another device has this name", "give it a name of its own", "")
+        for number, feed in enumerate(shelf.feeds):
+            if feed not in known:
+                where = ("power", "shelves", name, "feeds", number)
+                yield Problem(where, "no such power feed", nearest(feed, sorted(known), "the rack has"))
+        path = ("power", "shelves", name, "address")
+        if oob and shelf.address not in oob.prefix:
+            yield Problem(path, "outside of the out-of-band network", f"take one of {oob.prefix}")
+        if taken.setdefault(str(shelf.address), name) != name:
+            yield Problem(path, f"{taken[str(shelf.address)]} has this address", "give each an address of its own")

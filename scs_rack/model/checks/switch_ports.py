@@ -53,8 +53,8 @@ def switch_port_use(draft: Draft) -> Iterator[Problem]:
             bridged = stated.untagged or stated.tagged
             if not bridged and not stated.bgp:
                 continue
-            if port in inside:
-                yield Problem(path, f"the port belongs to {inside[port]}", "state there what the LAG is for", "")
+            if port in inside and bridged:
+                yield Problem(path, f"the port belongs to {inside[port]}", "state the VLANs of the LAG there", "")
             elif stated.bgp and bridged:
                 yield Problem(path, "the port is both routed and bridged", "state `bgp`, or VLANs", "")
             elif stated.bgp and switch.role == "oob":
