@@ -72,6 +72,7 @@ def _off(lab: Lab, name: str) -> None:
 
 
 def _set_macs(lab: Lab, name: str, wanted: dict[str, str]) -> None:
-    present = netns.links(lab.namespace(name))
-    lines = [f"link set {port} address {mac}" for port, mac in wanted.items() if port in present]
-    netns.ip("-n", lab.namespace(name), lines=lines)
+    with lab.locked(name):  # the end of the old chassis may still be moving its ports into a fresh namespace
+        present = netns.links(lab.namespace(name))
+        lines = [f"link set {port} address {mac}" for port, mac in wanted.items() if port in present]
+        netns.ip("-n", lab.namespace(name), lines=lines)
