@@ -88,12 +88,12 @@ def session_findings(
         elif not session.established:
             yield Finding(
                 "bgp-session-down", "error", where, f"session with {peer} established", session.state,
-                f"is {use.peer} on, and FRR running there? `scs-rack cable check` looks at the cable",
+                f"is {use.peer} on, and FRR running there? `scs-rack cable verify` looks at the cable",
             )  # fmt: skip
         elif session.asn != asn:
             yield Finding(
                 "bgp-wrong-peer", "error", where, f"{peer} with AS {asn}", f"AS {session.asn}",
-                "another device hangs on this port: `scs-rack cable check`",
+                "another device hangs on this port: `scs-rack cable verify`",
             )  # fmt: skip
 
 

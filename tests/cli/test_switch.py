@@ -2,12 +2,11 @@ import json
 
 import pytest
 
-from scs_rack.cli import cable, switch
+from scs_rack.cli import switch
 from scs_rack.cli.main import main
 from scs_rack.design import make_design
 from scs_rack.engine.stage import Context
 from scs_rack.model.load import load_rack
-from scs_rack.results import Finding
 from scs_rack.sonic.generate import config_db
 from scs_rack.sonic.plan import Plan
 from scs_rack.sonic.tables import RowChange
@@ -24,8 +23,7 @@ def at_home(monkeypatch, request):
 @pytest.fixture
 def devices(monkeypatch, tmp_path):
     ctx = Context(make_design(load_rack(RACK)), tmp_path, tmp_path, tmp_path, {})
-    for module in (switch, cable):
-        monkeypatch.setattr(module, "devices", lambda args: ctx)
+    monkeypatch.setattr(switch, "devices", lambda args: ctx)
     return ctx
 
 
@@ -77,17 +75,3 @@ def test_diff(capsys, devices, monkeypatch):
     data = json.loads(capsys.readouterr().out)
     assert data["leaf1"]["changes"][0]["key"] == "Vlan7"
     assert data["oob1"] == {"error": "oob1: timed out"}
-
-
-def test_cable_check(capsys, devices, monkeypatch):
-    fault = Finding("cable-dark", "error", "leaf1 Ethernet0", "node1 up0", "no link", "plug it in")
-    monkeypatch.setattr(cable, "check", lambda ctx, seconds: ([fault], 17))
-    assert main(["cable", "check", "-r", RACK]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "error: leaf1 Ethernet0: expected node1 up0, seen no link",
-        "  hint: plug it in",
-        "17 of 31 cables judged by LLDP, 1 wrong",
-    ]
-    monkeypatch.setattr(cable, "check", lambda ctx, seconds: ([], 17))
-    assert main(["cable", "check", "-r", RACK, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"judged": 17, "findings": []}

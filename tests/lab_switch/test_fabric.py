@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,8 @@ from scs_rack import ssh
 from scs_rack.design import make_design
 from scs_rack.lab import netns
 from scs_rack.model.load import load_rack
-from scs_rack.results import Finding
-from scs_rack.sonic import apply as change
 from scs_rack.sonic import plan as planning
-from scs_rack.sonic.apply import RolledBack
 from scs_rack.sonic.cabling import judge, listen
-from scs_rack.sonic.tables import compare
 from scs_rack.sonic.transport import Switch, SwitchUnreachable, on_all, switches
 from scs_rack.sonic.verify import await_sessions, host_ports, sessions
 from scs_rack.stages.switches import SwitchesStage
@@ -185,83 +180,10 @@ def test_ports_hear_each_other(configured):
     assert [(finding.where, finding.seen) for finding in found] == [("leaf1 eth0", "oob1 Ethernet8 (port 9)")]
 
 
-def wrong_asn(plan):
-    """A plan that gives a leaf another AS number: its sessions would not survive that."""
-    goal = {
-        **plan.running,
-        "BGP_GLOBALS": {"default": {**plan.running["BGP_GLOBALS"]["default"], "local_asn": "65000"}},
-    }
-    return replace(plan, goal=goal, changes=compare(plan.running, goal))
-
-
-def test_a_change_that_is_not_liked_is_undone(configured):
-    _, ctx = configured
-    switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(planning.plan(switch))
-    bad = Finding("bgp-session-lost", "error", "leaf1 Ethernet0", "the session that was there", "down")
-    with pytest.raises(RolledBack, match="went back to what ran before"):
-        change.apply(switch, plan, lambda _: [bad])
-    assert planning.read(switch) == plan.running
-    assert switch.ask("sudo config list-checkpoints").strip() == "[]"
-    assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
-
-
-def test_when_we_die_the_switch_goes_back_by_itself(configured):
-    _, ctx = configured
-    switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(planning.plan(switch))
-
-    def die(_switch):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        change.apply(switch, plan, die, deadman=4)
-    assert planning.read(switch) == plan.goal
-    assert until(20, lambda: planning.read(switch) == plan.running)
-    assert change.settle(switch)
-
-
-def test_what_a_dead_process_left_is_undone_by_the_next_run(configured):
-    _, ctx = configured
-    switch = Switch(ctx, "leaf1")
-    plan = wrong_asn(planning.plan(switch))
-
-    def die(_switch):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        change.apply(switch, plan, die, deadman=300)
-    assert "change-unconfirmed" in {finding.type for finding in SwitchesStage().gate(ctx)}
-    assert "never confirmed" in next(iter(SwitchesStage().plan(ctx))).summary
-    assert [result.error for result in SwitchesStage().apply(ctx) if result.error] == []
-    assert planning.read(switch) == plan.running
-    assert change.unconfirmed(switch) == []
-    assert "scs-rack" not in switch.ask("systemctl list-timers --no-legend")
-
-
-def test_a_change_that_cuts_us_off_is_undone(configured):
-    _, ctx = configured
-    switch = Switch(ctx, "leaf2")
-    plan = planning.plan(switch)
-    goal = {**plan.running, "MGMT_INTERFACE": {"eth0|192.0.2.9/24": {"gwaddr": "192.0.2.1"}}}
-    with pytest.raises(RolledBack, match=r"went back to what ran before|goes back by itself"):
-        change.apply(switch, replace(plan, goal=goal, changes=[]), lambda _: [], deadman=15)
-    assert until(30, lambda: answers(switch))
-    assert planning.read(switch) == plan.running
-
-
 def test_a_switch_that_lost_power_keeps_what_was_saved(configured):
     machines, ctx = configured
     saved = json.loads(machines.run("leaf1", "cat", "/etc/sonic/config_db.json"))
     assert saved["BGP_GLOBALS"]["default"]["local_asn"] == str(ctx.design.switches["leaf1"].asn)
-
-
-def test_without_its_host_key_nothing_is_done(configured, tmp_path):
-    _, ctx = configured
-    ssh.ensure(tmp_path)
-    stranger = replace(ctx, state_dir=tmp_path)
-    with pytest.raises(SwitchUnreachable):
-        Switch(stranger, "leaf1").run("true", timeout=15)
 
 
 def test_the_role_does_the_same(configured):

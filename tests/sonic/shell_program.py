@@ -31,6 +31,13 @@ def program(home: Path, command: str, words: list[str]) -> int:
     return 0
 
 
+def write(path: Path, text: str) -> None:
+    """Write a file that others read meanwhile."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def refused(text: str) -> int:
     """End as `config` does."""
     print(f"Error: {text}", file=sys.stderr)
@@ -52,7 +59,7 @@ def config(home: Path, words: list[str], faults: list[str]) -> int:
     elif verb == "delete-checkpoint":
         (home / "checkpoints" / f"{rest[0]}.cp.json").unlink()
     elif verb == "reload":
-        db.write_text(Path(rest[0]).read_text() if rest else saved.read_text())
+        write(db, Path(rest[0]).read_text() if rest else saved.read_text())
     elif verb in ("replace", "apply-patch", "rollback"):
         if "stuck" in faults:
             return refused("Given config is not valid: it was so before")
@@ -65,9 +72,9 @@ def config(home: Path, words: list[str], faults: list[str]) -> int:
         if "half" in faults and verb != "rollback":
             now = json.loads(db.read_text())
             first = next(table for table in sorted(goal) if goal[table] != now.get(table))
-            db.write_text(json.dumps({**now, first: goal[first]}))
+            write(db, json.dumps({**now, first: goal[first]}))
             return refused("Failed to apply patch")
-        db.write_text(json.dumps(goal))
+        write(db, json.dumps(goal))
     return 0
 
 
