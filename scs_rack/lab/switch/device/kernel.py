@@ -156,12 +156,12 @@ def _link_lines(name: str, link: Link, now: dict[str, Any]) -> list[str]:
         lines.append(f"link set {name} mtu {link.mtu}")
     if now.get("master") != link.master:
         lines.append(f"link set {name} master {link.master}" if link.master else f"link set {name} nomaster")
-    if ("UP" in now.get("flags", [])) != link.up:
-        lines.append(f"link set {name} {'up' if link.up else 'down'}")
     have = _addresses(now)
     lines += [f"address del {address} dev {name}" for address in sorted(have - link.addresses)]
     lines += [
         f"address add {address} dev {name}{' nodad' if ':' in address else ''}"
         for address in sorted(link.addresses - have)
     ]
+    if ("UP" in now.get("flags", [])) != link.up:  # last: what comes up announces the addresses that it has
+        lines.append(f"link set {name} {'up' if link.up else 'down'}")
     return lines
