@@ -105,7 +105,10 @@ class Overlay:
         """The address that a pair shares."""
         if not self.vnis or self.source == str(self.site.switch.loopback4):
             return {}
-        return {"LOOPBACK_INTERFACE": {"Loopback1": {}, f"Loopback1|{self.source}/32": {}}}
+        return {
+            "LOOPBACK_INTERFACE": {"Loopback1": {}, f"Loopback1|{self.source}/32": {}},
+            "BGP_GLOBALS_AF_NETWORK": {f"default|ipv4_unicast|{self.source}/32": {}},
+        }
 
 
 def multihoming(site: Site) -> Tables:

@@ -39,10 +39,19 @@ def _prefix_lists(tables: _Tables) -> Iterator[str]:
         yield line
 
 
+def _as_paths(tables: _Tables) -> Iterator[str]:
+    for name, row in tables.get("AS_PATH_SET", {}).items():
+        for number, path in enumerate(_many(row.get("as_path_set_member", [])), start=1):
+            action = row.get("action", "permit")
+            yield f"bgp as-path access-list {name} seq {number * 5} {action} {path}"
+
+
 def _route_maps(tables: _Tables) -> Iterator[str]:
     for key, row in tables.get("ROUTE_MAP", {}).items():
         name, sequence = key.split("|")
         yield f"route-map {name} {row['route_operation']} {sequence}"
+        if row.get("match_as_path"):
+            yield f" match as-path {row['match_as_path']}"
         prefix_set = row.get("match_prefix_set")
         if prefix_set:
             yield f" match {_family(tables, prefix_set)} address prefix-list {prefix_set}"
@@ -88,13 +97,21 @@ def _neighbours(tables: _Tables, vrf: str) -> Iterator[str]:
             yield f"neighbor {name} peer-group {group}"
 
 
-def _address_family(tables: _Tables, vrf: str, family: str) -> Iterator[str]:
-    short = family.partition("_")[0]
+def _announced(tables: _Tables, vrf: str, family: str) -> Iterator[str]:
+    """Routes that the switch makes itself."""
+    for key, _ in _rows(tables, "BGP_GLOBALS_AF_NETWORK", vrf):
+        where, prefix = key.split("|")
+        if where == family:
+            yield f"network {prefix}"
     for key, row in _rows(tables, "ROUTE_REDISTRIBUTE", vrf):
         source, target, where = key.split("|")
-        if target == "bgp" and where == short:
+        if target == "bgp" and where == family.partition("_")[0]:
             maps = "".join(f" route-map {name}" for name in _many(row.get("route_map", [])))
             yield f"redistribute {source}{maps}"
+
+
+def _address_family(tables: _Tables, vrf: str, family: str) -> Iterator[str]:
+    yield from _announced(tables, vrf, family)
     for table in ("BGP_PEER_GROUP_AF", "BGP_NEIGHBOR_AF"):
         for key, row in _rows(tables, table, vrf):
             name, where = key.split("|")
@@ -171,6 +188,7 @@ def frr_conf(config_db: _Tables) -> str:
         "log syslog informational",
         "service integrated-vtysh-config",
         *_prefix_lists(config_db),
+        *_as_paths(config_db),
         *_route_maps(config_db),
         *_vrfs(config_db),
         *_instances(config_db),

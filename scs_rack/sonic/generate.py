@@ -83,8 +83,8 @@ def config_db(design: Design, switch_name: str) -> Tables:
         BadBreakout: a port can't be broken out as the rack file says.
         OverlayConflict: the overlay contradicts the rack file.
     """
-    split = is_split(design.switches[switch_name].release)
-    return merged(generated(design, switch_name), design.rack.overlays.get(switch_name), split=split)
+    release = design.switches[switch_name].release
+    return merged(generated(design, switch_name), design.rack.overlays.get(switch_name), release)
 
 
 def all_conflicts(design: Design) -> list[Fault]:
@@ -92,7 +92,7 @@ def all_conflicts(design: Design) -> list[Fault]:
     return [
         fault
         for name, overlay in design.rack.overlays.items()
-        for fault in conflicts(generated(design, name), overlay, split=is_split(design.switches[name].release))
+        for fault in conflicts(generated(design, name), overlay, design.switches[name].release)
     ]
 
 
@@ -105,7 +105,7 @@ def frr_file(design: Design, switch_name: str) -> str | None:
     if not is_split(design.switches[switch_name].release):
         return None
     own = design.rack.overlays.get(switch_name)
-    tables = merged(all_tables(design, switch_name), own, split=True)
+    tables = merged(all_tables(design, switch_name), own, design.switches[switch_name].release)
     return "\n".join([*SPLIT_LINES, *static_routes(tables), frr_conf(tables)]) + (own.frr if own else "")
 
 

@@ -1,13 +1,15 @@
 """Puts the overlay of a switch over what follows from the rack file; neither may contradict the other one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from scs_rack.model.fault import Fault, Problem, RackFaulty
 from scs_rack.model.overlay import Overlay
-from scs_rack.sonic.routing import BGP_TABLES
+from scs_rack.sonic.device import is_split
+from scs_rack.sonic.routing import BGP_TABLES, has_prefix_sets
 from scs_rack.sonic.rows import Row, Tables
 
-ROUTING_TABLES = BGP_TABLES | {"BGP_NEIGHBOR_AF", "BGP_GLOBALS_AF_NETWORK", "BGP_GLOBALS_AF_AGGREGATE_ADDR"}
+ROUTING_TABLES = BGP_TABLES | {"BGP_NEIGHBOR_AF", "BGP_GLOBALS_AF_AGGREGATE_ADDR"}
 """Tables that only the FRR management framework reads."""
 
 
@@ -22,36 +24,47 @@ def _text(value: object) -> str:
     return ",".join(value) if isinstance(value, list) else str(value) or "an empty text"
 
 
-def conflicts(generated: Tables, overlay: Overlay, *, split: bool) -> Iterator[Fault]:
-    """All fields that both the tables of a switch and its overlay state, with different values.
+def conflicts(generated: Tables, overlay: Overlay, release: str) -> Iterator[Fault]:
+    """All that an overlay may not state.
 
-    Args:
-        generated: what follows from the rack file.
-        overlay: what the operator adds.
-        split: routing is in a file of its own, so that tables of it would mean nothing.
+    That are fields which the rack file makes too, with another value, and tables that mean nothing to the release or
+    that it breaks on.
     """
     source = overlay.source
-    if overlay.frr_source and not split:
+    if overlay.frr_source and not is_split(release):
         hint = "state it as tables, in the overlay that ends in .yml"
-        yield overlay.frr_source.fault("overlay-conflict", Problem((), "routing is in CONFIG_DB on this release", hint))
+        problem = Problem((), f"routing is in CONFIG_DB on release {release}", hint)
+        yield overlay.frr_source.fault("overlay-conflict", problem)
     for table, rows in overlay.tables.items():
-        if split and table in ROUTING_TABLES:
-            hint = "state it as lines of FRR, in an overlay that ends in .frr.conf"
-            yield source.fault(
-                "overlay-conflict", Problem((table,), "routing is not in CONFIG_DB on this release", hint, "")
-            )
-            continue
-        for key, row in rows.items():
-            made = generated.get(table, {}).get(key, {})
-            for name, value in row.items():
-                if name in made and made[name] != value:
-                    message = f"the rack file makes this {_text(made[name])}"
-                    hint = "leave it out here, and change what it follows from in the rack file"
-                    problem = Problem((table, key, name), message, hint, _text(value))
-                    yield source.fault("overlay-conflict", problem)
+        unfit = _unfit(table, release)
+        problems: Iterable[Problem] = [unfit] if unfit else _contradictions(table, rows, generated)
+        yield from (source.fault("overlay-conflict", problem) for problem in problems)
 
 
-def merged(generated: Tables, overlay: Overlay | None, *, split: bool = False) -> Tables:
+def _unfit(table: str, release: str) -> Problem | None:
+    """What is wrong with stating a table at all on a release."""
+    if is_split(release) and table in ROUTING_TABLES:
+        hint = "state it as lines of FRR, in an overlay that ends in .frr.conf"
+        return Problem((table,), f"routing is not in CONFIG_DB on release {release}", hint, "")
+    if table in ("PREFIX", "PREFIX_SET") and not has_prefix_sets(release):
+        hint = "run 202511 or newer to match prefixes; frrcfgd can't read the keys that the YANG models want"
+        return Problem(
+            (table,), f"release {release} breaks on this table, and all of its BGP sessions with it", hint, ""
+        )
+    return None
+
+
+def _contradictions(table: str, rows: Mapping[str, Mapping[str, Any]], generated: Tables) -> Iterator[Problem]:
+    for key, row in rows.items():
+        made = generated.get(table, {}).get(key, {})
+        for name, value in row.items():
+            if name in made and made[name] != value:
+                message = f"the rack file makes this {_text(made[name])}"
+                hint = "leave it out here, and change what it follows from in the rack file"
+                yield Problem((table, key, name), message, hint, _text(value))
+
+
+def merged(generated: Tables, overlay: Overlay | None, release: str) -> Tables:
     """Tables of a switch with its overlay: further tables, rows, and fields of rows.
 
     Raises:
@@ -59,7 +72,7 @@ def merged(generated: Tables, overlay: Overlay | None, *, split: bool = False) -
     """
     if overlay is None:
         return generated
-    faults = tuple(conflicts(generated, overlay, split=split))
+    faults = tuple(conflicts(generated, overlay, release))
     if faults:
         raise OverlayConflict(overlay, faults)
     return laid_over(generated, overlay.tables)

@@ -108,6 +108,11 @@ def test_routing_where_it_is_a_file(rack):
         config_db(design, "leaf1")
 
 
+def test_prefix_lists_would_break_202505(rack):
+    with pytest.raises(OverlayConflict, match="breaks on this table"):
+        config_db(rack(leaf1="PREFIX_SET:\n  X: {mode: IPv4}\n"), "leaf1")
+
+
 def test_an_empty_table_is_emptied(rack):
     design = rack(leaf1="SFLOW: {}\n")
     goal = target({"SFLOW": {"global": {"admin_state": "up"}}}, config_db(design, "leaf1"))
