@@ -53,6 +53,11 @@ def names(design: Design) -> tuple[str, ...]:
     return (*_PASSWORDS, *_UUIDS, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
 
 
+def optional(design: Design) -> tuple[str, ...]:
+    """Names of secrets that a rack can do without: passwords of switches that don't have our key (`login_<switch>`)."""
+    return tuple(f"login_{name}" for name in design.switches)
+
+
 def placeholders(design: Design) -> dict[str, str]:
     """Stand-ins for secrets that are not generated yet, so that a plan can be made without them."""
     return {name: f"<{name}, to be generated>" for name in names(design)}
@@ -114,13 +119,25 @@ def ensure(rack_dir: Path, design: Design) -> dict[str, str]:
     return found
 
 
+def change(rack_dir: Path, changes: Mapping[str, str | None]) -> None:
+    """Set secrets to values, or remove them (None), all at once.
+
+    Raises:
+        UsageError: the vault can't be opened or written.
+    """
+    with _locked(rack_dir):
+        found = load(rack_dir)
+        kept = {name: value for name, value in found.items() if changes.get(name, value) is not None}
+        save(rack_dir, kept | {name: value for name, value in changes.items() if value is not None})
+
+
 def store(rack_dir: Path, design: Design, name: str, value: str) -> None:
     """Set one secret to a value.
 
     Raises:
         UsageError: the rack has no secret of this name, or the vault can't be opened.
     """
-    if name not in names(design):
+    if name not in (*names(design), *optional(design)):
         raise UsageError(f"{design.rack.name} has no secret {name}", "`scs-rack secrets list` names them")
     with _locked(rack_dir):
         save(rack_dir, load(rack_dir) | {name: value})

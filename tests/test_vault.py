@@ -132,3 +132,9 @@ def test_an_unknown_name_is_not_stored(tmp_path, design):
     vault.ensure(tmp_path, design)
     with pytest.raises(UsageError, match="has no secret bmc_node9"):
         vault.store(tmp_path, design, "bmc_node9", "x")
+
+
+def test_the_password_of_a_switch_is_stored_but_never_made_up(tmp_path, design):
+    assert not [name for name in vault.ensure(tmp_path, design) if name.startswith("login_")]
+    vault.store(tmp_path, design, "login_leaf1", "x")
+    assert vault.load(tmp_path)["login_leaf1"] == "x"

@@ -67,6 +67,8 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     for name in vault.names(design):
         print(f"{name:24} {'stored' if name in stored else 'missing'}")
+    for name in vault.optional(design):
+        print(f"{name:24} {'stored' if name in stored else 'not needed with a key'}")
     return 0
 
 

@@ -138,14 +138,14 @@ class Connection:
             if password is None:
                 raise LoginRefused(
                     f"{login.name}: it does not take our key",
-                    f"add {login.key}.pub to its authorized_keys, or `scs-rack secrets set switch_{login.name}`",
+                    f"add {login.key}.pub to its authorized_keys, or `scs-rack secrets set login_{login.name}`",
                 ) from error
             try:
                 self._driver = _log_in(login, password=password)
             except LoginRefused as again:
                 raise LoginRefused(
                     f"{login.name}: it takes neither our key nor the password that is stored",
-                    f"tried once, lest it locks {login.user}: `scs-rack secrets set switch_{login.name}`",
+                    f"tried once, lest it locks {login.user}: `scs-rack secrets set login_{login.name}`",
                 ) from again
 
     @property

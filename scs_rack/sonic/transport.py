@@ -87,7 +87,7 @@ class Switch:
         return Login(self.name, str(device.mgmt.ip), USER, files.key, files.known_hosts, self._password)
 
     def _password(self) -> str | None:
-        name = f"switch_{self.name}"
+        name = f"login_{self.name}"
         return self.ctx.secrets.get(name) or _stored(self.ctx.rack_dir).get(name)
 
     def hang_up(self) -> None:

@@ -284,10 +284,10 @@ def test_a_wrong_password_is_tried_once_and_the_right_one_works(configured, tmp_
         with pytest.raises(LoginRefused, match="it does not take our key"):
             Switch(stranger, "leaf2").run("true")
         with pytest.raises(LoginRefused, match="neither our key nor the password that is stored"):
-            Switch(replace(stranger, secrets={"switch_leaf2": "wrong-one"}), "leaf2").run("true")
+            Switch(replace(stranger, secrets={"login_leaf2": "wrong-one"}), "leaf2").run("true")
         tried = machines.run("leaf2", "journalctl", "-b", "-u", "ssh", "--no-pager")
         assert tried.count("Failed password for admin") == 1
-        assert Switch(replace(stranger, secrets={"switch_leaf2": "right-one"}), "leaf2").ask("whoami") == "admin\n"
+        assert Switch(replace(stranger, secrets={"login_leaf2": "right-one"}), "leaf2").ask("whoami") == "admin\n"
     finally:
         machines.run(
             "leaf2", "sh", "-c",
