@@ -12,6 +12,7 @@ from threading import Lock
 
 from scs_rack.design import Design
 from scs_rack.errors import Unreachable
+from scs_rack.paths import cache_root
 from scs_rack.sonic.checks import own_faults
 from scs_rack.sonic.fault import Fault, TablesLike
 from scs_rack.sonic.generate import config_db
@@ -28,7 +29,7 @@ _without: set[tuple[str, str]] = set()
 
 
 @cache
-def _models(folder: str | None) -> Models:
+def _models(folder: str, kept: Path) -> Models:  # noqa: ARG001 (models of another cache are others)
     return Models(Path(folder).expanduser() if folder else None)
 
 
@@ -38,7 +39,7 @@ def models_at_hand() -> Models:
     Raises:
         UsageError: there are none in the folder.
     """
-    return _models(os.environ.get(MODELS_FOLDER) or None)
+    return _models(os.environ.get(MODELS_FOLDER, ""), cache_root())
 
 
 def judge_of(switch: Switch) -> Judge | None:

@@ -13,6 +13,13 @@ from scs_rack.sonic.yang.models import Models
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory):
+    """No models but those that a test names: what this machine has in its cache must not change a verdict."""
+    monkeypatch.setenv("SCS_RACK_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.delenv("SCS_RACK_YANG_MODELS", raising=False)
+
+
 def _home() -> Path:
     """Folder with `tools/sonic_validate.py` and `data/sonic-yang`: $SCS_RACK_YANG, else ../shared."""
     return Path(os.environ.get("SCS_RACK_YANG", REPOSITORY.parent / "shared"))
