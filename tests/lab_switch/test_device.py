@@ -111,8 +111,8 @@ def test_kernel_of_an_oob_switch():
         "link set Ethernet0 up",
         "link set Ethernet20 down",
         "link set Vlan10 mtu 9100",
-        "link set Vlan10 up",
         "address add 10.90.0.112/24 dev Vlan10",
+        "link set Vlan10 up",
     ]
 
 

@@ -9,7 +9,7 @@ import shutil
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
 from scs_rack.lab import cables, identity, netns, nodes, overlay
-from scs_rack.lab.layout import Lab
+from scs_rack.lab.layout import MANAGER, Lab
 from scs_rack.lab.switch.prepare import prepare
 from scs_rack.lab.switch.prepare import wipe as as_delivered
 
@@ -39,6 +39,7 @@ def replace(lab: Lab, design: Design, name: str, mac: str | None) -> str:
     identity.host_key(root)
     prepare(design, name, root, mac=address)
     (folder / _MARK).write_text(f"mac={address}", encoding="ascii")
+    _forget(lab, design, name)
     _set_macs(lab, name, dict.fromkeys(lab.machine(name).ports, address))
     nodes.start(lab, name)
     return address
@@ -53,6 +54,7 @@ def restore(lab: Lab, design: Design, name: str) -> bool:
     shutil.rmtree(folder / _UPPER, ignore_errors=True)
     (folder / _OLD).rename(folder / _UPPER)
     (folder / _MARK).unlink(missing_ok=True)
+    _forget(lab, design, name)
     _set_macs(lab, name, {port: cables.mac_of(design, name, port) for port in lab.machine(name).ports})
     nodes.start(lab, name)
     return True
@@ -69,6 +71,12 @@ def _off(lab: Lab, name: str) -> None:
     nodes.stop(lab, name, hard=True)
     overlay.unmount(lab, name)
     shutil.rmtree(lab.folder(name) / "work", ignore_errors=True)
+
+
+def _forget(lab: Lab, design: Design, name: str) -> None:
+    """Let the manager forget the old address: a real chassis is changed in minutes, and so long nobody remembers."""
+    address = str(design.switches[name].mgmt.ip)
+    netns.ip("-n", lab.namespace(MANAGER), "neighbour", "flush", "to", address)
 
 
 def _set_macs(lab: Lab, name: str, wanted: dict[str, str]) -> None:
