@@ -107,7 +107,10 @@ class Daemon:
         if lost:
             log.error("FRR: %s", lost)
         if faults != self.faults:
-            run("nft", "-f", "-", stdin=bgp_rules(_strings(faults.get("bgp-down"))))
+            silenced = _strings(faults.get("bgp-down"))
+            run("nft", "-f", "-", stdin=bgp_rules(silenced))
+            for port in sorted(set(_strings(self.faults.get("bgp-down"))) - set(silenced)):
+                run("vtysh", "-c", f"clear bgp {port}")  # FRR may have given up for good
         told = run("lldpcli", stdin="\n".join([*lldp.configuration(tables), ""]))  # fails while lldpd starts
         self.before = now if told else ()  # what happened meanwhile is looked at again
         self.tables, self.faults = tables, faults
