@@ -172,11 +172,13 @@ async def foresee(ctx: Context, servers: Sequence[str]) -> list[Note]:
 
 
 async def drain(ctx: Context, servers: Sequence[str]) -> list[Note]:
-    """Drain these servers, and keep what was done until `restore`."""
+    """Drain what can be drained now of these servers, and keep what was done until `restore`."""
     running = [name for name in servers if ctx.design.nodes[name].in_service]
     notes: list[Note] = []
     kept = drained(ctx.state_dir)
     for one in DRAINS if running else ():
+        if not any(note.state == "will" for note in await one.foresee(ctx, running)):
+            continue  # the plan has said so
         said, done = await one.drain(ctx, running)
         notes += said
         if done:

@@ -108,7 +108,7 @@ async def in_order(
 
 
 async def in_reverse(
-    fleet: Fleet, targets: Mapping[str, Target], wanted: Sequence[Load], *, cut: bool
+    fleet: Fleet, targets: Mapping[str, Target], wanted: Sequence[Load], unknown: Sequence[Load] = (), *, cut: bool
 ) -> AsyncIterator[Outcome[Result]]:
     """Ask operating systems to shut down, compute before storage before control; the next when all before are off.
 
@@ -116,14 +116,16 @@ async def in_reverse(
         fleet: to call by.
         targets: BMCs by server.
         wanted: servers that are on.
+        unknown: servers that may be on, since their BMCs do not answer; what they need is left on.
         cut: cut the power of what does not shut down in time.
     """
     unsure: list[str] = []
     ordered = sorted(wanted, key=lambda load: -load.rank)
-    for _, group in groupby(ordered, key=lambda load: load.rank):
+    for rank, group in groupby(ordered, key=lambda load: load.rank):
         chosen = [targets[load.name] for load in group]
-        if unsure:
-            words = f"was left on: {', '.join(unsure)} may still run and need it"
+        above = unsure + [load.name for load in unknown if load.rank > rank]
+        if above:
+            words = f"was left on: {', '.join(above)} may still run and need it"
             for target in chosen:
                 yield Outcome(target, None, LeftOn(f"{target.name} {words}"), 0.0)
             continue

@@ -117,7 +117,8 @@ def _switching(
         count(meter, loads(which.design.rack), plan.seen, list(targets))
         return in_order(calling, targets, wanted, meter, "on" if plan.verb == "on" else "cycle")
     if plan.orderly:
-        return in_reverse(calling, targets, wanted, cut=plan.verb == "off")
+        unknown = [load for load in loads(which.design.rack) if load.name in plan.seen.silent]
+        return in_reverse(calling, targets, wanted, unknown, cut=plan.verb == "off")
     return at_once(calling, targets, wanted, cast("Action", plan.verb))
 
 

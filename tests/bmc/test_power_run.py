@@ -92,6 +92,8 @@ async def test_what_others_need_is_left_on() -> None:
         found = await gathered(in_reverse(fleet, targets(machines), [load("n0", 0), load("n1", 3)], cut=True))
         assert isinstance(found["n0"].error, LeftOn)
         assert machines["n0"].power.on
+        found = await gathered(in_reverse(fleet, targets(machines), [load("n0", 0)], [load("n1", 3)], cut=True))
+        assert isinstance(found["n0"].error, LeftOn)
         found = await gathered(at_once(fleet, targets(machines), [load("n0", 0), load("n1", 3)], "off"))
         assert found["n0"].error is None
         assert not machines["n0"].power.on
