@@ -79,12 +79,8 @@ class Dns(Strict):
 
 
 class SnmpUser(Strict):
-    """A user of SNMPv3 (RFC 3414); its two passwords are in the vault."""
+    """A user of SNMPv3 (RFC 3414), signed by SHA and encrypted by AES; its two passwords are in the vault."""
 
-    auth: Literal["SHA", "HMAC-SHA-2"] = "SHA"
-    """How messages are signed."""
-    privacy: Literal["AES"] = "AES"
-    """How messages are encrypted."""
     write: bool = False
     """May change values too."""
 

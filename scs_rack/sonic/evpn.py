@@ -126,7 +126,8 @@ def multihoming(site: Site) -> Tables:
             "session_timeout": str(SESSION_TIMEOUT),
         }
         members: dict[str, Row] = {f"{pair.domain}|{name}": {"if_type": "PortChannel"} for name in shared}
-        return {"MCLAG_DOMAIN": {str(pair.domain): domain}} | ({"MCLAG_INTERFACE": members} if members else {})
+        tables: Tables = {"MCLAG_DOMAIN": {str(pair.domain): domain}, "FEATURE": {"iccpd": {"state": "enabled"}}}
+        return tables | ({"MCLAG_INTERFACE": members} if members else {})
     first = pair.switches[0] == site.switch.name
     segments: dict[str, Row] = {
         name: {"esi": "AUTO", "type": "TYPE_3_MAC_BASED", "df_pref": "32767" if first else "32766"} for name in shared

@@ -121,10 +121,12 @@ def vlans(site: Site) -> Tables:
     if not numbers:
         return {}
     rows: dict[str, Row] = {f"Vlan{vlan}": {"vlanid": str(vlan)} for vlan in sorted(numbers)}
+    tables: Tables = {"VLAN": rows, "VLAN_MEMBER": members}
     relays = site.options.out_of_band.dhcp_relay
-    if relays and not site.routed:
+    if relays is not None and not site.routed:
+        name = f"Vlan{site.oob.vlan}"
         four = [address for address in relays if ":" not in address]
         six = [address for address in relays if ":" in address]
-        rows[f"Vlan{site.oob.vlan}"] |= {"dhcp_servers": four} if four else {}
-        rows[f"Vlan{site.oob.vlan}"] |= {"dhcpv6_servers": six} if six else {}
-    return {"VLAN": rows, "VLAN_MEMBER": members}
+        rows[name] |= {"dhcp_servers": four} if four else {}
+        tables["DHCP_RELAY"] = {name: {"dhcpv6_servers": six}} if six else {}
+    return tables

@@ -5,6 +5,7 @@ it comes to that. Congestion notifications and routing go first, all other traff
 Without stated buffers the platform's own hold: SONiC makes lossless groups from `pfc_enable` and the cable's length.
 """
 
+from scs_rack.model.portmap import load_portmap
 from scs_rack.model.switching import Roce, RoceBuffers
 from scs_rack.sonic.rows import Row, Tables, strings
 from scs_rack.sonic.site import Site
@@ -16,6 +17,8 @@ CONTROL = 6
 """Class, queue and priority group of what goes first."""
 NETWORK_CONTROL = (48, 56)
 """Markings of routing protocols (class selectors 6 and 7, RFC 4594)."""
+PFC_GROUP_VENDORS = frozenset({"Mellanox"})
+"""Vendors whose chips want to be told the priority group of each PFC priority; others refuse the map."""
 POLL, DETECTION, RESTORATION = 200, 400, 400
 """The watchdog's times in milliseconds."""
 
@@ -31,7 +34,6 @@ def _maps(roce: Roce) -> Tables:
         "TC_TO_QUEUE_MAP": {NAME: same},
         "TC_TO_PRIORITY_GROUP_MAP": {NAME: groups},
         "MAP_PFC_PRIORITY_TO_QUEUE": {NAME: dict(same)},
-        "PFC_PRIORITY_TO_PRIORITY_GROUP_MAP": {NAME: {str(roce.priority): str(roce.priority)}},
     }
 
 
@@ -61,16 +63,18 @@ def _queues(roce: Roce, ports: list[str]) -> Tables:
     }
 
 
-def _ports(roce: Roce, ports: list[str]) -> Tables:
+def _ports(roce: Roce, ports: list[str], *, groups: bool) -> Tables:
     row: Row = {
         "dscp_to_tc_map": NAME,
         "tc_to_queue_map": NAME,
         "tc_to_pg_map": NAME,
         "pfc_to_queue_map": NAME,
-        "pfc_to_pg_map": NAME,
         "pfc_enable": str(roce.priority),
     }
     tables: Tables = {"CABLE_LENGTH": {CABLES: dict.fromkeys(ports, f"{roce.cable_m}m")}}
+    if groups:
+        tables["PFC_PRIORITY_TO_PRIORITY_GROUP_MAP"] = {NAME: {str(roce.priority): str(roce.priority)}}
+        row["pfc_to_pg_map"] = NAME
     if roce.watchdog:
         row["pfcwd_sw_enable"] = str(roce.priority)
         watch = {"action": "drop", "detection_time": str(DETECTION), "restoration_time": str(RESTORATION)}
@@ -102,5 +106,6 @@ def qos(site: Site) -> Tables:
     if roce is None or not site.routed:
         return {}
     ports = [port for one in site.neighbours.values() for port in one.members]
-    tables = {**_maps(roce), **_queues(roce, ports), **_ports(roce, ports)}
+    groups = load_portmap(site.switch.model).vendor in PFC_GROUP_VENDORS
+    tables = {**_maps(roce), **_queues(roce, ports), **_ports(roce, ports, groups=groups)}
     return tables | (_buffers(roce, roce.buffers, ports) if roce.buffers else {})

@@ -60,9 +60,9 @@ def _snmp(site: Site) -> Tables:
         users[name] = {
             "SNMP_USER_TYPE": "Priv",
             "SNMP_USER_PERMISSION": "RW" if user.write else "RO",
-            "SNMP_USER_AUTH_TYPE": user.auth,
+            "SNMP_USER_AUTH_TYPE": "SHA",
             "SNMP_USER_AUTH_PASSWORD": stand_in(auth),
-            "SNMP_USER_ENCRYPTION_TYPE": user.privacy,
+            "SNMP_USER_ENCRYPTION_TYPE": "AES",
             "SNMP_USER_ENCRYPTION_PASSWORD": stand_in(privacy),
         }
     # the agent answers in the management VRF only where it is told to listen there

@@ -24,7 +24,7 @@ switching:
   ntp: {{servers: [10.20.0.10, fd00::123]}}
   syslog: {{servers: [10.20.0.11], severity: info}}
   dns: {{servers: [10.20.0.12, fd00::53]}}
-  snmp: {{users: {{monitor: {{}}, writer: {{write: true, auth: HMAC-SHA-2}}}}, contact: noc@example.org}}
+  snmp: {{users: {{monitor: {{}}, writer: {{write: true}}}}, contact: noc@example.org}}
   tacacs: {{servers: [10.20.0.13, 10.20.0.14]}}
   banner: {{login: Authorized people only, motd: Be careful}}
   users: {{anna: {{keys: ["{KEY}"]}}, bob: {{role: operator, keys: ["{KEY}"]}}}}

@@ -227,7 +227,7 @@ def test_management_in_its_own_table():
 def test_dhcp_requests_are_relayed_out_of_band():
     row = config_db(everything("202505"), "oob1")["VLAN"]["Vlan10"]
     assert row["dhcp_servers"] == ["10.20.0.5"]
-    assert row["dhcpv6_servers"] == ["fd00::67"]
+    assert config_db(everything("202505"), "oob1")["DHCP_RELAY"] == {"Vlan10": {"dhcpv6_servers": ["fd00::67"]}}
 
 
 def test_logins_fall_back_to_the_switch_itself():
