@@ -148,6 +148,7 @@ def test_any_json_is_judged(tables, judge):
         ("/m:m/T/global/level", ("T", "global", "level")),
         ("/m:m/M/M_LIST[name='A']/M[dscp='3']/tc", ("M", "A", "3")),
         ("/m:m/N/N_LIST[vrf='default'][n='x']/route_map_in[.='ALLOW']", ("N", "default|x", "route_map_in")),
+        ("/sonic-m:T_LIST[b='x'][c='y']/b", ("T", "", "b")),
         ("", ("", "", "")),
     ],
 )

@@ -143,7 +143,10 @@ def origin(path: str) -> tuple[str, str, str]:
 
     `/sonic-port:sonic-port/PORT/PORT_LIST[name='Ethernet0']/mtu` is the field mtu of PORT|Ethernet0.
     """
-    steps = [(step["name"].rpartition(":")[2], step["keys"]) for step in _STEP.finditer(path)][1:]
+    found_steps = [(*step["name"].rpartition(":")[::2], step["keys"]) for step in _STEP.finditer(path)]
+    steps = [(name, predicates) for _, name, predicates in found_steps][1:]
+    if found_steps and found_steps[0][0] != found_steps[0][1]:  # of a row whose key is wrong: begins with its list
+        return found_steps[0][1].removesuffix("_LIST"), "", ".".join(name for name, _ in steps)
     if not steps:
         return "", "", ""
     table = steps[0][0]
