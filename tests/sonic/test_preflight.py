@@ -34,7 +34,7 @@ def demo_models(monkeypatch):
 
 def test_the_models_are_those_of_the_switch(switch, monkeypatch):
     pytest.importorskip("oopt_gnpy_libyang")
-    fake = FakeSwitch(port=b"module sonic-port { namespace urn:p; prefix p; }")
+    fake = FakeSwitch()
     monkeypatch.setattr(Switch, "ask", lambda self, command, **options: fake.ask(command))
     judge = judge_of(switch)
     assert "DEMO_PORT" in judge.schema.tables

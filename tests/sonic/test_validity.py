@@ -108,8 +108,8 @@ def archive(files, **member):
 class FakeSwitch:
     """Answers as a switch with the models of our tests; what it sends may be spoilt."""
 
-    def __init__(self, answer=None, digest=None, port=b"module x { }"):
-        self.files = {path.name: path.read_bytes() for path in OWN.glob("*.yang")} | {"sonic-port.yang": port}
+    def __init__(self, answer=None, digest=None):
+        self.files = {path.name: path.read_bytes() for path in OWN.glob("*.yang")}
         content = b"".join(self.files[name] for name in sorted(self.files))
         self.digest = hashlib.sha256(content).hexdigest() if digest is None else digest
         self.answer = archive(self.files) if answer is None else answer

@@ -62,7 +62,7 @@ class Models:
     @property
     def releases(self) -> tuple[str, ...]:
         """Releases whose models are there, by name; none for a folder that holds the models of one release."""
-        found = (path.parent.name for path in self.folder.glob("*/sonic-port.yang"))
+        found = {path.parent.name for path in self.folder.glob("*/sonic-*.yang")}
         return tuple(sorted(name for name in found if len(name) < 64))
 
     def path(self, release: str) -> Path | None:
