@@ -11,6 +11,7 @@ from scs_rack.design import Design
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError
 from scs_rack.sonic.plan import Plan
+from scs_rack.sonic.site import speakers
 from scs_rack.sonic.transport import AT_ONCE, Switch, SwitchRefused, on_all
 from scs_rack.sonic.verify import Session, sessions
 
@@ -120,12 +121,12 @@ def waves(ctx: Context, plans: Sequence[Plan]) -> list[list[Plan]]:
 
 def live_links(design: Design, seen: Mapping[str, Mapping[str, Session]]) -> Edges:
     """Links of the cable plan over which a BGP session is established, as their switches say."""
-    return frozenset(
-        frozenset((name, use.peer))
-        for name, found in seen.items()
-        for use in design.switches[name].ports.values()
-        if use.port in found and found[use.port].established
-    )
+    live: set[frozenset[str]] = set()
+    for name, found in seen.items():
+        up = {interface for interface, session in found.items() if session.established}
+        speaking = {port for port, interface in speakers(design, name).items() if interface in up}
+        live |= {frozenset((name, use.peer)) for use in design.switches[name].ports.values() if use.port in speaking}
+    return frozenset(live)
 
 
 def would_cut_off(ctx: Context, wave: Sequence[Plan]) -> dict[str, WouldCutOff]:

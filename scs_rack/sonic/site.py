@@ -119,6 +119,12 @@ class Site:
         return {name: one for name, one in self.interfaces.items() if one.kind != "bridged"} if self.routed else {}
 
 
+def speakers(design: Design, switch_name: str) -> dict[str, str]:
+    """Interface that speaks BGP over each routed port of a switch: the port itself, or its LAG."""
+    neighbours = Site(design, design.switches[switch_name]).neighbours
+    return {port: name for name, one in neighbours.items() for port in one.members}
+
+
 def _cabled(name: str, use: PortUse) -> Interface:
     return Interface(name, (name,), _KINDS[use.use], use.peer, use.untagged, use.tagged)
 

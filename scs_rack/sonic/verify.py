@@ -9,6 +9,7 @@ from scs_rack.design import Design, PortUse
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Finding
+from scs_rack.sonic.site import speakers
 from scs_rack.sonic.transport import Switch, on_all
 
 SUMMARY = 'sudo vtysh -c "show bgp summary json"'
@@ -59,8 +60,9 @@ def peer_asn(design: Design, name: str) -> int:
 
 
 def fabric_ports(design: Design, name: str) -> list[PortUse]:
-    """Ports of a switch that lead to other switches."""
-    return [use for use in design.switches[name].ports.values() if use.use == "fabric"]
+    """Routed ports of a switch that lead to other switches."""
+    routed = speakers(design, name)
+    return [use for use in design.switches[name].ports.values() if use.use == "fabric" and use.port in routed]
 
 
 def host_ports(design: Design, name: str) -> list[PortUse]:
@@ -76,9 +78,10 @@ def session_findings(
     design: Design, name: str, seen: dict[str, Session], ports: Iterable[PortUse]
 ) -> Iterable[Finding]:
     """Compare the sessions that a switch has with those that its ports should have."""
+    interfaces = speakers(design, name)
     for use in ports:
         where, asn = f"{name} {use.port}", peer_asn(design, use.peer)
-        session = seen.get(use.port)
+        session = seen.get(interfaces.get(use.port, use.port))
         peer = f"{use.peer} {use.peer_port}"
         if session is None:
             yield Finding(

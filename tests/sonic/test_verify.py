@@ -4,6 +4,7 @@ from scs_rack.remote import Answer
 from scs_rack.sonic.reach import loopbacks, ping_command, ping_findings
 from scs_rack.sonic.verify import Session, fabric_ports, host_ports, link_findings, parse_summary, session_findings
 
+from .options import everything
 from .racks import shipped
 
 LAB = shipped("lab")
@@ -62,3 +63,14 @@ def test_pings_go_from_each_loopback_to_each_other():
     found = {(finding.type, finding.where): finding for finding in ping_findings(ctx, answers)}
     assert found["loopback-unreachable", "node1"].expected == "ping to 10.91.0.2 of node2"
     assert found["node-unreachable", "node2"].seen == "no route to host"
+
+
+def test_the_session_over_a_lag_is_that_of_the_lag():
+    design = everything("202505")
+    asn = design.switches["spine1"].asn
+    ports = [use for use in fabric_ports(design, "leaf1") if use.peer == "spine1"]
+    assert {"Ethernet64", "Ethernet68"} <= {use.port for use in ports}
+    seen = {"PortChannel7": Session(asn, "Established"), "Ethernet72": Session(asn, "Established")}
+    assert list(session_findings(design, "leaf1", seen, ports)) == []
+    lost = {finding.where for finding in session_findings(design, "leaf1", {}, ports)}
+    assert {"leaf1 Ethernet64", "leaf1 Ethernet68"} <= lost
