@@ -14,7 +14,6 @@ from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, UsageError
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
-from scs_rack.model.portmap import load_portmap, portmap_names, speed_name
 from scs_rack.paths import state_dir
 from scs_rack.results import Finding
 from scs_rack.sonic.frr import frr_conf
@@ -29,13 +28,24 @@ def register(commands: Commands) -> None:
     from scs_rack.cli.switch_backup import add_backup  # here: these files import this one
     from scs_rack.cli.switch_change import add_apply, add_rollback
     from scs_rack.cli.switch_import import add_import
+    from scs_rack.cli.switch_models import add_models
     from scs_rack.cli.switch_serve import add_serve
     from scs_rack.cli.switch_upgrade import add_upgrade
     from scs_rack.cli.switch_validate import add_validate
     from scs_rack.cli.switch_verify import add_verify
 
     verbs = add_noun(commands, "switch", "switches and their configuration")
-    for add in (add_validate, add_backup, add_apply, add_verify, add_rollback, add_upgrade, add_serve, add_import):
+    for add in (
+        add_validate,
+        add_models,
+        add_backup,
+        add_apply,
+        add_verify,
+        add_rollback,
+        add_upgrade,
+        add_serve,
+        add_import,
+    ):
         add(verbs)
     parser = add_command(
         verbs,
@@ -57,14 +67,6 @@ def register(commands: Commands) -> None:
     )
     rack_option(parser)
     parser.add_argument("--limit", metavar="PATTERN", help="only these switches (Ansible's patterns)")
-    json_option(parser)
-    parser = add_command(
-        verbs,
-        "models",
-        _models,
-        "list the switch models that a rack file can name",
-        ("scs-rack switch models", "scs-rack switch models --json"),
-    )
     json_option(parser)
 
 
@@ -137,14 +139,3 @@ def _diff(args: argparse.Namespace) -> int:
         for error in failed.values():
             print(error.message)
     return max((error.exit_code for error in failed.values()), default=0)
-
-
-def _models(args: argparse.Namespace) -> int:
-    portmaps = [load_portmap(name) for name in portmap_names()]
-    if args.json:
-        print(json.dumps([asdict(one) for one in portmaps], indent=2))
-        return 0
-    for one in portmaps:
-        speeds = sorted({port.speed for port in one.ports.values()})
-        print(f"{one.model:<22}{len(one.ports):>4} ports  {'/'.join(map(speed_name, speeds)):<14}{one.summary}")
-    return 0

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 from scs_rack.cli.common import Commands, add_command, json_option, rack_dir, rack_option
 from scs_rack.errors import ScsRackError, UsageError
 from scs_rack.model.fault import count
-from scs_rack.sonic.config_text import ConfigText, Unreadable, read_config
+from scs_rack.sonic.config_text import ConfigText, Unreadable, parse_config, read_config
 from scs_rack.sonic.fault import Fault
 from scs_rack.sonic.links import End, links_of
 from scs_rack.sonic.rules.tools import rows, text
@@ -56,7 +57,7 @@ def add_validate(verbs: Commands) -> None:
         metavar="FILE",
         nargs="*",
         type=Path,
-        help="config_db.json of a switch; without one: all of the rack file",
+        help="config_db.json of a switch, - for standard input; without one: all switches of the rack file",
     )
     rack_option(parser)
     parser.add_argument(
@@ -67,7 +68,9 @@ def add_validate(verbs: Commands) -> None:
         "switches before)",
     )
     parser.add_argument(
-        "--release", metavar="RELEASE", help=f"release of FILEs that don't tell theirs (default: {DEFAULT_RELEASE})"
+        "--release",
+        metavar="RELEASE",
+        help=f"judge FILEs as of this release (default: the one that they tell, else {DEFAULT_RELEASE})",
     )
     parser.add_argument(
         "--on", metavar="SWITCH", help="take the models of this switch of the rack, and let it judge by a dry run too"
@@ -100,6 +103,10 @@ def validate(args: argparse.Namespace) -> int:
         judged, links = _rack(args)
     objections = _dry_runs(args, judged) if args.on else {}
     models = models_of(args)
+    missing = sorted({one.release for one in judged if args.models and models.path(one.release) is None})
+    if missing:
+        there = ", ".join(models.releases)
+        raise UsageError(f"no YANG models of {', '.join(missing)} in {args.models}", f"there are those of {there}")
     found = verdicts(
         {one.name: one.tables for one in judged},
         {one.name: one.release for one in judged},
@@ -123,7 +130,7 @@ def _files(paths: Iterable[Path], release: str | None) -> tuple[list[Judged], li
     unreadable = []
     for path in paths:
         try:
-            file = read_config(path)
+            file = parse_config(sys.stdin.read(), "standard input") if str(path) == "-" else read_config(path)
         except Unreadable as error:
             unreadable.append(error)
             continue

@@ -1,3 +1,4 @@
+import io
 import json
 from pathlib import Path
 
@@ -132,6 +133,32 @@ def test_models_of_a_folder(capsys, write, monkeypatch):
 def test_a_folder_without_models(capsys, write, tmp_path):
     assert main(["switch", "validate", write("x.json", {}), "--models", str(tmp_path / "none")]) == 2
     assert "no YANG models in" in capsys.readouterr().err
+
+
+def test_a_release_without_models_in_the_folder_that_was_named(capsys, write, tmp_path):
+    (tmp_path / "models/202411").mkdir(parents=True)
+    (tmp_path / "models/202411/sonic-x.yang").write_text("module sonic-x { namespace urn:x; prefix x; }")
+    assert main(["switch", "validate", write("x.json", base()), "--models", str(tmp_path / "models")]) == 2
+    error = capsys.readouterr().err
+    assert "no YANG models of 202505 in" in error
+    assert "there are those of 202411" in error
+
+
+def test_standard_input(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(base())))
+    code, said = run(capsys, "-")
+    assert code == 0
+    assert "standard input: leaf1 (202505): no fault found" in said
+
+
+def test_ports_of_a_model(capsys):
+    assert main(["switch", "models", "accton-as7326-56x"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "is not read: no platform.json" in lines[2]
+    (line,) = [line for line in lines if line.startswith("Ethernet48 ")]
+    assert line.split() == [*"Ethernet48 hundredGigE49 49 77-80 100G,40G rs 4x25G[10G] 2x50G".split()]
+    assert main(["switch", "models", "accton"]) == 2
+    assert "no switch model accton" in capsys.readouterr().err
 
 
 def test_nothing_to_judge(capsys, monkeypatch):
