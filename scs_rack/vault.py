@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from scs_rack.design import Design
-from scs_rack.design.switch_secrets import TACACS, switch_secrets
+from scs_rack.design.switch_secrets import TACACS, stand_in, switch_secrets
 from scs_rack.errors import UsageError
 from scs_rack.files import write_file
 
@@ -60,7 +60,8 @@ def optional(design: Design) -> tuple[str, ...]:
 
 def placeholders(design: Design) -> dict[str, str]:
     """Stand-ins for secrets that are not generated yet, so that a plan can be made without them."""
-    return {name: f"<{name}, to be generated>" for name in names(design)}
+    own = {name: stand_in(name) for name in switch_secrets(design)}  # their form is judged
+    return {name: f"<{name}, to be generated>" for name in names(design)} | own
 
 
 def password_file(rack_dir: Path) -> Path | None:

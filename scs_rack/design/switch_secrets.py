@@ -4,6 +4,13 @@ from scs_rack.design.types import Design
 
 TACACS = "switch_tacacs_key"
 """The key that switches and TACACS+ servers share: the operator stores it."""
+PREFIX = "vault/"
+"""What stands before the name of a secret where its value belongs; no field of CONFIG_DB begins like that."""
+
+
+def stand_in(name: str) -> str:
+    """What stands in a table in place of a secret."""
+    return PREFIX + name
 
 
 def snmp_secrets(user: str) -> tuple[str, str]:

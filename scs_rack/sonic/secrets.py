@@ -3,14 +3,14 @@
 So nothing that is rendered, printed or kept holds a secret, and the generator stays a pure function of the rack file.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from scs_rack.design.switch_secrets import PREFIX, TACACS
 from scs_rack.errors import UsageError
 from scs_rack.sonic.rows import Row, Tables
 
-PREFIX = "vault/"
-"""What stands before the name of a secret where its value belongs; no field of CONFIG_DB begins like that."""
 SECRET_FIELDS: frozenset[str | tuple[str, str]] = frozenset(
     {
         "auth_password",
@@ -28,9 +28,8 @@ SECRET_KEYS = frozenset({"SNMP_COMMUNITY"})
 """Tables whose keys are secrets."""
 
 
-def stand_in(name: str) -> str:
-    """What stands in a table in place of a secret."""
-    return PREFIX + name
+_KEY = re.compile(r"[!-\"$-+\--~]{1,65}"), "up to 65 printable characters without spaces, # and commas"
+_PASSWORD = re.compile(r"[!-9;-?A-~]{8,64}"), "8 to 64 printable characters without spaces, @ and colons"
 
 
 def wanted(tables: Tables) -> Iterator[str]:
@@ -50,12 +49,16 @@ def filled(tables: Tables, secrets: Mapping[str, str]) -> Tables:
         secrets: values by name.
 
     Raises:
-        UsageError: a secret is not known.
+        UsageError: a secret is not known, or SONiC does not take it.
     """
     missing = sorted({name for name in wanted(tables) if name not in secrets})
     if missing:
         hint = f"store it: `scs-rack secrets set {missing[0]}`"
         raise UsageError(f"the vault lacks {', '.join(missing)}", hint)
+    for name in sorted(set(wanted(tables))):
+        pattern, rule = _KEY if name == TACACS else _PASSWORD
+        if not pattern.fullmatch(secrets[name]):
+            raise UsageError(f"SONiC does not take the secret {name}", f"{rule}: `scs-rack secrets set {name}`")
     return {table: {key: _row(row, secrets) for key, row in rows.items()} for table, rows in tables.items()}
 
 

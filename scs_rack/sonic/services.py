@@ -4,9 +4,8 @@ A part that the rack file does not state yields no table: what the switch has th
 yields its tables even when they are empty, so that what was taken out of the rack file goes from the switch too.
 """
 
-from scs_rack.design.switch_secrets import TACACS, snmp_secrets
+from scs_rack.design.switch_secrets import TACACS, snmp_secrets, stand_in
 from scs_rack.sonic.rows import Row, Tables
-from scs_rack.sonic.secrets import stand_in
 from scs_rack.sonic.site import Site
 
 SNMP_PORT = 161

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from scs_rack import vault
-from scs_rack.design.switch_secrets import switch_secrets
+from scs_rack.design.switch_secrets import PREFIX, switch_secrets
 from scs_rack.errors import UsageError
 from scs_rack.report.files import rendered
 from scs_rack.sonic.generate import config_db
-from scs_rack.sonic.secrets import PREFIX, filled
+from scs_rack.sonic.secrets import filled
 from scs_rack.sonic.tables import RowChange, compare, diff
 
 from .options import everything
@@ -48,6 +48,31 @@ def test_a_secret_that_is_missing_is_named():
         filled(config_db(everything("202505"), "leaf1"), {"switch_snmp_monitor_auth": "x"})
     assert "switch_tacacs_key" in caught.value.message
     assert "scs-rack secrets set" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("switch_tacacs_key", "a,b"),
+        ("switch_tacacs_key", "a#b"),
+        ("switch_tacacs_key", "a b"),
+        ("switch_tacacs_key", ""),
+        ("switch_tacacs_key", "x" * 66),
+        ("switch_snmp_monitor_auth", "short"),
+        ("switch_snmp_monitor_auth", "eight@chars"),
+        ("switch_snmp_writer_priv", "eight:chars"),
+    ],
+)
+def test_a_secret_that_sonic_does_not_take_is_refused_by_name_only(name, value):
+    with pytest.raises(UsageError, match=name) as caught:
+        filled(config_db(everything("202505"), "leaf1"), VALUES | {name: value})
+    assert not value or value not in str(caught.value)
+
+
+def test_a_plan_without_secrets_has_valid_tables(yang):
+    design = everything("202505")
+    tables = filled(config_db(design, "leaf1"), vault.placeholders(design))
+    assert yang("202505", tables) == []
 
 
 def test_differences_tell_that_a_secret_changes_and_not_which():
