@@ -6,18 +6,28 @@ COMPARE = (
     "sudo docker exec -i bgp sh -c 'cat >/tmp/scs-rack-test.conf && "
     "python3 /usr/lib/frr/frr-reload.py --test --stdout /tmp/scs-rack-test.conf'"
 )
+BLOCKS = ("router ", "address-family ", "vrf ", "interface ")
+ENDS = ("exit", "exit-address-family", "exit-vrf")
 HEADS = {"Lines To Delete": "-", "Lines To Add": "+"}
 
 
 def parse_lines(text: str) -> tuple[str, ...]:
-    """Lines that frr-reload.py would take away and add, marked - and +."""
+    """Lines that frr-reload.py would take away and add, marked - and +; each block is named once."""
     found = []
     sign = ""
+    blocks: dict[int, str] = {}
     for line in text.splitlines():
-        if line.strip() in HEADS:
-            sign = HEADS[line.strip()]
-        elif sign and line.strip() and not line.startswith(("===", "20")):
-            found.append(f"{sign} {line.rstrip()}")
+        words = line.strip()
+        if words in HEADS:
+            sign, blocks = HEADS[words], {}
+        if words in HEADS or not sign or not words or line.startswith(("===", "20")) or words in ENDS:
+            continue
+        depth = len(line) - len(line.lstrip())
+        if words.startswith(BLOCKS):
+            if blocks.get(depth) == words:
+                continue
+            blocks = {level: block for level, block in blocks.items() if level < depth} | {depth: words}
+        found.append(f"{sign} {line.rstrip()}")
     return tuple(found)
 
 

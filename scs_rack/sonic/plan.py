@@ -14,6 +14,7 @@ from scs_rack.sonic.rows import Tables
 from scs_rack.sonic.secrets import filled
 from scs_rack.sonic.tables import RowChange, compare, diff, summary, target
 from scs_rack.sonic.transport import Switch, SwitchRefused
+from scs_rack.sonic.verify import sessions
 
 DRY_RUN_TIMEOUT = 120.0
 """Seconds for a dry run: a switch loads all YANG models for it."""
@@ -52,6 +53,8 @@ class Plan:
     stuck: str = ""
     """Why the switch takes no change but a reload; empty when it does."""
 
+    serving: bool = False
+    """True if FRR has neighbours by its own file, of which CONFIG_DB knows nothing."""
     patience: float | None = None
     """Seconds until all must be as before; follows from what is disturbed when not given."""
 
@@ -112,12 +115,7 @@ class Plan:
     @property
     def in_service(self) -> bool:
         """True if the switch routes already: then it is not changed at the same time as another one."""
-        return bool(self.running.get("BGP_NEIGHBOR")) or bool(self.neighbours and not self.starts_frr)
-
-    @property
-    def starts_frr(self) -> bool:
-        """True if FRR had nothing to do before."""
-        return "BGP_GLOBALS" not in self.running and not any(line.startswith("-") for line in self.frr_lines)
+        return self.serving or bool(self.running.get("BGP_NEIGHBOR"))
 
     @property
     def seconds(self) -> float:
@@ -202,6 +200,8 @@ def plan(switch: Switch) -> Plan:
     wanted = Plan(switch.name, running, goal, compare(running, goal), neighbours=ports)
     text = frr_file(design, switch.name)
     lines = frr_lines(switch, text) if text is not None else ()
+    if text is not None and not (wanted.empty and not lines):
+        wanted = replace(wanted, serving=bool(sessions(switch)))
     return replace(wanted, frr=text, frr_lines=lines) if lines else wanted
 
 

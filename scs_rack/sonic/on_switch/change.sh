@@ -33,6 +33,10 @@ put() { # FILE TEXT: at once or not at all
     echo "$2" >"$1.new" && mv "$1.new" "$1"
 }
 
+frr_running() { # what FRR runs, without the words before it
+    docker exec bgp vtysh -c 'show running-config' | sed -n '/^frr version/,$p'
+}
+
 frr() { # FILE: make FRR run it, by the smallest change; nothing is saved
     docker exec -i bgp sh -c 'cat >/tmp/scs-rack.conf && python3 /usr/lib/frr/frr-reload.py --reload /tmp/scs-rack.conf' \
         <"$1"
@@ -50,7 +54,7 @@ begin() {
     judge >out 2>&1 || { cat out; exit 10; }
     {
         running >before.json && config checkpoint "$id" &&
-            if [ -e frr.conf ]; then docker exec bgp vtysh -c 'show running-config' >frr.before; fi &&
+            if [ -e frr.conf ]; then frr_running >frr.before && [ -s frr.before ]; fi &&
             put state begun &&
             systemd-run --quiet --collect --unit="$id" --on-active="$1" --timer-property=AccuracySec=1s \
                 /bin/sh "$here/change.sh" undo
