@@ -17,9 +17,10 @@ from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
 from scs_rack.results import Finding
 from scs_rack.sonic.frr import frr_conf
-from scs_rack.sonic.generate import all_tables, config_db
+from scs_rack.sonic.generate import config_db, frr_file
 from scs_rack.sonic.plan import plan, read
 from scs_rack.sonic.rows import stored
+from scs_rack.sonic.tables import masked
 from scs_rack.sonic.transport import Switch, on_all, switches
 
 
@@ -56,7 +57,7 @@ def register(commands: Commands) -> None:
     )
     rack_option(parser)
     parser.add_argument("switch", metavar="SWITCH")
-    parser.add_argument("--running", action="store_true", help="what runs on the switch instead")
+    parser.add_argument("--running", action="store_true", help="what runs on the switch instead, without its secrets")
     parser.add_argument("--frr", action="store_true", help="the frr.conf that belongs to it instead")
     parser = add_command(
         verbs,
@@ -102,11 +103,11 @@ def _switch(ctx: Context, name: str) -> Switch:
 
 def _show(args: argparse.Namespace) -> int:
     if args.frr:
-        tables = all_tables(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch)
-        print(frr_conf(tables), end="")
+        design = _known(make_design(load_rack(rack_dir(args))), args.switch)
+        print(frr_file(design, args.switch) or frr_conf(config_db(design, args.switch)), end="")
         return 0
     if args.running:
-        tables = read(_switch(devices(args), args.switch))
+        tables = masked(read(_switch(devices(args), args.switch)))
     else:
         tables = stored(config_db(_known(make_design(load_rack(rack_dir(args))), args.switch), args.switch))
     print(json.dumps(tables, indent=4, sort_keys=True))

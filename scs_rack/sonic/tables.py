@@ -136,6 +136,15 @@ def hidden(table: str, row: Row | None) -> Row | None:
     return {name: HIDDEN if _secret(table, name) else value for name, value in row.items()}
 
 
+def masked(tables: Tables) -> Tables:
+    """Tables without their secrets, for people."""
+    found: Tables = {}
+    for table, rows in tables.items():
+        keys = [f"(secret {number})" for number, _ in enumerate(rows, start=1)] if table in SECRET_KEYS else list(rows)
+        found[table] = {key: hidden(table, row) or {} for key, row in zip(keys, rows.values(), strict=True)}
+    return found
+
+
 def _secret(table: str, field: str) -> bool:
     return field in SECRET_FIELDS or (table, field) in SECRET_FIELDS
 

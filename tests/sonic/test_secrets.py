@@ -10,7 +10,7 @@ from scs_rack.errors import UsageError
 from scs_rack.report.files import rendered
 from scs_rack.sonic.generate import config_db
 from scs_rack.sonic.secrets import filled
-from scs_rack.sonic.tables import RowChange, compare, diff
+from scs_rack.sonic.tables import RowChange, compare, diff, masked
 
 from .options import everything
 from .racks import shipped
@@ -87,6 +87,14 @@ def test_differences_tell_that_a_secret_changes_and_not_which():
     assert not {"old", "new", "public"} & set(str([change.shown for change in changes]).replace("'", " ").split())
     added = RowChange("TACPLUS", "global", None, {"passkey": "new"})
     assert added.text == "+ TACPLUS|global passkey=(secret)"
+
+
+def test_tables_for_people_hold_no_secret():
+    tables = {**filled(config_db(everything("202505"), "leaf1"), VALUES), "SNMP_COMMUNITY": {"hush": {"TYPE": "RO"}}}
+    shown = masked(tables)
+    assert not [value for value in (*VALUES.values(), "hush") if value in json.dumps(shown)]
+    assert shown["SNMP_COMMUNITY"] == {"(secret 1)": {"TYPE": "RO"}}
+    assert shown["PORT"] == tables["PORT"]
 
 
 def test_a_lost_tacacs_key_is_asked_for(tmp_path):
