@@ -13,7 +13,7 @@ from scs_rack.lab.switch import chassis
 from scs_rack.lab.switch import faults as switch_faults
 
 BMC_FAULTS = (*bmc_faults.FAULTS, *bmc_faults.ALIASES)
-ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "heal")
+ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "wipe", "heal")
 
 
 def fault(
@@ -58,6 +58,8 @@ def fault(
         raise UsageError(f"{device} is no BMC and no switch, and can't be made {action}", "use stop or start")
     elif action == "replace":
         chassis.replace(lab, design, device, mac)
+    elif action == "wipe":
+        chassis.wipe(lab, device)
     elif action == "heal":
         switch_faults.heal(lab, device)
         chassis.restore(lab, design, device)
@@ -82,7 +84,11 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {
         "any device, and bmc-SERVER": power,
         "bmc-SERVER (several at once; `heal` ends them)": {str(k): v for k, v in bmc_faults.FAULTS.items()},
-        "switch": {**switch_faults.FAULTS, "replace": "puts another chassis in its place"},
+        "switch": {
+            **switch_faults.FAULTS,
+            "replace": "puts another chassis in its place, with another MAC address (--mac)",
+            "wipe": "makes it as delivered: it asks by ZTP what it shall be",
+        },
     }
 
 

@@ -1,7 +1,10 @@
 """One lab switch with four hosts: VLANs that separate, faults on demand, releases, reload, images."""
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 
@@ -28,7 +31,7 @@ def machines(tmp_path_factory):
     machines = Machines(design, tmp_path_factory.mktemp("machines"))
     try:
         machines.namespace(NAME)
-        for host, port in HOSTS.items():
+        for host, port in {**HOSTS, "mgmt": "eth0"}.items():
             full = machines.namespace(host)
             machines.cable((host, "eth0"), (NAME, port))
             sh("ip", "-n", full, "link", "set", "eth0", "up")
@@ -368,6 +371,74 @@ def test_images_are_installed_kept_and_removed(machines):
     assert "Cannot remove current image" in run(machines, "sonic-installer remove -y SONiC-OS-202505.0-lab")[1]
     assert "Image removed" in sh_on(machines, "sonic-installer remove -y SONiC-OS-202511.3")
     assert [path.name for path in (machines.folder / NAME / "root/host").iterdir()] == ["boot.json"]
+
+
+@pytest.fixture
+def provisioning(machines, tmp_path):
+    """A DHCP server with option 67 and a web server, behind the management port."""
+    full = f"{machines.prefix}mgmt"
+    sh("ip", "-n", full, "address", "add", "192.0.2.1/24", "dev", "eth0")
+    enter = ["nsenter", f"--net=/run/netns/{full}"]
+    url = "http://192.0.2.1:8067"
+    dhcp = [
+        *(
+            "dnsmasq",
+            "--keep-in-foreground",
+            "--port=0",
+            "--interface=eth0",
+            "--bind-interfaces",
+            "--conf-file=/dev/null",
+        ),
+        *("--dhcp-range=192.0.2.100,192.0.2.110,1h", f"--dhcp-option-force=67,{url}/ztp.json", "--pid-file="),
+        f"--dhcp-leasefile={tmp_path}/leases",
+    ]
+    web = [sys.executable, "-m", "http.server", "8067", "--bind", "192.0.2.1", "--directory", str(tmp_path)]
+    running = [
+        subprocess.Popen([*enter, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for argv in (dhcp, web)
+    ]
+    try:
+        yield tmp_path, url
+    finally:
+        for one in running:
+            one.terminate()
+            one.wait(10)
+
+
+@pytest.mark.skipif(not shutil.which("dnsmasq"), reason="needs dnsmasq")
+def test_without_a_configuration_it_provisions_itself(machines, provisioning):
+    folder, url = provisioning
+    wanted = json.loads(sh_on(machines, "cat /etc/labswitch/factory.json"))
+    wanted["DEVICE_METADATA"]["localhost"]["hostname"] = "ztp-made-me"
+    wanted["MGMT_PORT"] = {"eth0": {"alias": "eth0", "admin_status": "up"}}
+    wanted["MGMT_INTERFACE"] = {"eth0|192.0.2.77/24": {"gwaddr": "192.0.2.1"}}
+    (folder / "config.json").write_text(json.dumps(wanted))
+    (folder / "greet.sh").write_text("#!/bin/sh\necho hello >/root/greeting\n")
+    serial = json.loads(sh_on(machines, "cat /etc/labswitch/eeprom.json"))["Serial Number"]
+    (folder / f"{serial}.sh").write_text("#!/bin/sh\nexit 3\n")
+    named = {"source": {"prefix": f"{url}/", "identifier": "serial-number", "suffix": ".sh"}}
+    sections = {
+        "01-greet": {"plugin": {"url": {"source": f"{url}/greet.sh"}}},
+        "02-by-serial": {"plugin": {"dynamic-url": named}, "ignore-result": True},
+        "03-snmp": {"community-ro": "x", "ignore-result": True},
+        "04-configdb-json": {"url": {"source": f"{url}/config.json"}, "save-config": True},
+    }
+    (folder / "ztp.json").write_text(json.dumps({"ztp": sections}))
+    sh_on(machines, "config ztp run -y")
+    assert until(60, lambda: "ZTP Status     : SUCCESS" in sh_on(machines, "show ztp status"))
+    shown = sh_on(machines, "show ztp status")
+    assert "ZTP Source     : dhcp-opt67 (eth0)" in shown
+    assert "02-by-serial: FAILED (Plugin failed, exit code (3))" in shown
+    assert "03-snmp: FAILED (the lab switch does not offer plugin snmp)" in shown
+    assert sh_on(machines, "cat /root/greeting").strip() == "hello"
+    assert until(10, lambda: sh_on(machines, "hostname").strip() == "ztp-made-me")
+    assert json.loads(sh_on(machines, "cat /etc/sonic/config_db.json"))["MGMT_INTERFACE"] == wanted["MGMT_INTERFACE"]
+    assert until(10, lambda: addresses(machines) == ["192.0.2.77/24"])
+
+
+def addresses(machines):
+    """IPv4 addresses of the management port: that of DHCP has gone with the configuration."""
+    shown = json.loads(sh_on(machines, "ip -4 -j address show dev eth0"))
+    return [f"{one['local']}/{one['prefixlen']}" for one in shown[0]["addr_info"]] if shown else []
 
 
 def test_a_switch_stays_small(machines):

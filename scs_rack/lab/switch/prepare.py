@@ -14,7 +14,7 @@ from scs_rack import paths
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
 from scs_rack.lab.switch import carried
-from scs_rack.model.portmap import load_portmap
+from scs_rack.model.portmap import PortMap, load_portmap
 from scs_rack.sonic.generate import day0
 from scs_rack.sonic.rows import Tables
 
@@ -32,6 +32,7 @@ COMMANDS = {
 """Commands of the switch: module and function."""
 MODELS = "usr/local/yang-models"
 STARTUP = "etc/sonic/config_db.json"
+PLATFORM = "etc/labswitch/platform.json"
 FACTORY = "etc/labswitch/factory.json"
 WIPED = "etc/labswitch/wiped"
 """There on a switch that was made as delivered: it gets no day-0 configuration."""
@@ -246,6 +247,28 @@ def wipe(root: Path) -> None:
     _write(root, WIPED, "")
 
 
+def _modes(model: PortMap) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
+    """Rows of PORT that each way to split a port makes: parent → mode → child → fields."""
+    found = {}
+    for port in model.ports.values():
+        ways = {model.breakout_cfg({port.name: mode})[port.name]: port.split(mode) for mode in reversed(port.modes)}
+        ways[model.breakout_cfg({})[port.name]] = (port,)
+        found[port.name] = {
+            mode: {
+                child.name: {
+                    "lanes": ",".join(map(str, child.lanes)),
+                    "alias": child.alias,
+                    "index": str(child.index),
+                    "speed": str(child.speed),
+                    "subport": str(child.subport),
+                }
+                for child in children
+            }
+            for mode, children in ways.items()
+        }
+    return found
+
+
 def _eeprom(design: Design, name: str, mac: str) -> dict[str, str]:
     """What the system EEPROM of this chassis says."""
     model = load_portmap(design.switches[name].model)
@@ -297,6 +320,10 @@ def prepare(
     _admin(root, None if (root / WIPED).exists() else public_key)
     chassis_mac = mac or design.switches[name].mac
     _write(root, "etc/labswitch/eeprom.json", json.dumps(_eeprom(design, name, chassis_mac)) + "\n")
+    model = load_portmap(design.switches[name].model)
+    (root / PLATFORM).unlink(missing_ok=True)
+    if model.platform_json:
+        _write(root, PLATFORM, json.dumps(_modes(model)) + "\n")
     release = design.switches[name].release
     _give_models(root, release)
     _write(
