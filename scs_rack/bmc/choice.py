@@ -41,6 +41,11 @@ def other(target: Target) -> Target:
     return replace(target, protocol=protocol, port=target.fallback_port, fallback_port=target.port)
 
 
+def spoken(bmc: Bmc) -> tuple[ProtocolName, ...]:
+    """Protocols that something was done over, the first one first."""
+    return bmc.used if isinstance(bmc, Choice) else (bmc.protocol,)
+
+
 @asynccontextmanager
 async def chosen(target: Target, limits: TimeLimits, login: Open) -> AsyncIterator[Bmc]:
     """Log in over the first protocol, or over the other one where the first is silent."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scs_rack.bmc.bounds import Bounds, bounds
-from scs_rack.bmc.choice import chosen
+from scs_rack.bmc.choice import chosen, spoken
 from scs_rack.bmc.errors import BmcError, NoAnswer, NonsenseAnswer, SuiteRefused
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
@@ -40,6 +40,8 @@ class Outcome(Generic[T]):
     error: BmcError | None
     duration: float
     """Seconds."""
+    over: tuple[ProtocolName, ...] = ()
+    """Protocols that were spoken, the first one first; empty where there is an error."""
 
 
 class Fleet:
@@ -178,7 +180,7 @@ class Fleet:
     async def _outcome(self, target: Target, work: Callable[[Bmc], Awaitable[T]], within: float | None) -> Outcome[T]:
         begin = time.monotonic()
         try:
-            value = await self._worked(target, work, within)
+            value, over = await self._worked(target, work, within)
         except BmcError as error:
             return Outcome(target, None, error, time.monotonic() - begin)
         except Exception as error:
@@ -186,15 +188,17 @@ class Fleet:
             log.exception("work on the BMC of %s failed", target.name)
             strange = NonsenseAnswer(f"{target.where}: {type(error).__name__}: {str(error)[:200]}")
             return Outcome(target, None, strange, time.monotonic() - begin)
-        return Outcome(target, value, None, time.monotonic() - begin)
+        return Outcome(target, value, None, time.monotonic() - begin, over)
 
-    async def _worked(self, target: Target, work: Callable[[Bmc], Awaitable[T]], within: float | None) -> T:
+    async def _worked(
+        self, target: Target, work: Callable[[Bmc], Awaitable[T]], within: float | None
+    ) -> tuple[T, tuple[ProtocolName, ...]]:
         if within is None:
             async with self.bmc(target) as bmc:
-                return await work(bmc)
+                return await work(bmc), spoken(bmc)
         try:
             async with asyncio.timeout(within) as clock, self.bmc(target) as bmc:
-                return await work(bmc)
+                return await work(bmc), spoken(bmc)
         except TimeoutError as error:
             if not clock.expired():
                 raise

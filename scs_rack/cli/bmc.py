@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from scs_rack.bmc.survey import differences, survey
 from scs_rack.cli import bmc_firmware, bmc_media, bmc_read, bmc_users, fleet
-from scs_rack.cli.bmc_common import read
+from scs_rack.cli.bmc_common import over, read
 from scs_rack.cli.common import Commands, add_command, add_noun
 
 
@@ -34,9 +34,7 @@ def show(args: argparse.Namespace) -> int:
     outcomes = read(which, survey, "bmc show")
     nodes = which.design.nodes
     by_server = {
-        one.target.name: differences(which.design, nodes[one.target.name], one.value.value)
-        for one in outcomes
-        if one.value
+        one.target.name: differences(which.design, nodes[one.target.name], one.value) for one in outcomes if one.value
     }
     findings = [finding for found in by_server.values() for finding in found]
     if args.json:
@@ -44,8 +42,8 @@ def show(args: argparse.Namespace) -> int:
             {
                 "server": one.target.name,
                 "address": str(one.target.address),
-                "protocol": one.value.over[0] if one.value else one.target.protocol,
-                "seen": asdict(one.value.value) if one.value else None,
+                "protocol": over(one),
+                "seen": asdict(one.value) if one.value else None,
                 "findings": [asdict(finding) for finding in by_server.get(one.target.name, ())],
                 "error": fleet.error_data(one.error),
             }
@@ -55,8 +53,7 @@ def show(args: argparse.Namespace) -> int:
         return fleet.exit_code(outcomes, findings)
     table = fleet.table("SERVER", "BMC", "PROTOCOL", "POWER", "MAKER", "MODEL", "SERIAL", "FIRMWARE", "BMC MAC", "NICS")
     for one in outcomes:
-        seen = one.value.value if one.value else None
-        spoken = ", ".join(one.value.over) if one.value else one.target.protocol
+        seen = one.value
         facts = (
             (
                 str(seen.power),
@@ -70,7 +67,7 @@ def show(args: argparse.Namespace) -> int:
             if seen
             else ("[red]unknown[/]",)
         )
-        table.add_row(one.target.name, str(one.target.address), spoken, *facts)
+        table.add_row(one.target.name, str(one.target.address), over(one), *facts)
     console = fleet.output()
     console.print(table)
     fleet.print_failures(console, outcomes, findings)

@@ -7,13 +7,12 @@ import argparse
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Generic, TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar, cast
 
 from rich.markup import escape
 
 from scs_rack.bmc import Bmc, Fleet, Outcome, TimeLimits
-from scs_rack.bmc.types import ProtocolName
 from scs_rack.cli import fleet
 from scs_rack.errors import UsageError
 from scs_rack.results import Finding, Result
@@ -23,32 +22,23 @@ T = TypeVar("T")
 HEALTH = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "critical": "[red]critical[/]", "unknown": "-"}
 
 
-@dataclass(frozen=True)
-class Told(Generic[T]):
-    """What a BMC answered, and over which protocols."""
-
-    value: T
-    over: tuple[ProtocolName, ...]
-
-
-def read(which: fleet.Call, look: Callable[[Bmc], Awaitable[T]], doing: str) -> list[Outcome[Told[T]]]:
+def read(which: fleet.Call, look: Callable[[Bmc], Awaitable[T]], doing: str) -> list[Outcome[T]]:
     """Ask all chosen BMCs the same."""
 
-    async def work(bmc: Bmc, _fleet: Fleet) -> Told[T]:
-        value = await look(bmc)
-        return Told(value, over(bmc))
+    async def work(bmc: Bmc, _fleet: Fleet) -> T:
+        return await look(bmc)
 
     return fleet.collect(which, work, doing)
 
 
-def over(bmc: Bmc) -> tuple[ProtocolName, ...]:
-    """Protocols that were spoken, the first one first."""
-    return tuple(getattr(bmc, "used", (bmc.protocol,)))
+def over(outcome: Outcome[Any]) -> str:
+    """Protocols that were spoken, for a table; the one that was tried where there is an error."""
+    return ", ".join(outcome.over or (outcome.target.protocol,))
 
 
 def show(
     args: argparse.Namespace,
-    outcomes: Sequence[Outcome[Told[T]]],
+    outcomes: Sequence[Outcome[T]],
     columns: tuple[str, ...],
     rows: Callable[[T], Iterable[tuple[str, ...]]],
     findings: Sequence[Finding] = (),
@@ -59,8 +49,8 @@ def show(
         return fleet.exit_code(outcomes, findings)
     table = fleet.table("SERVER", *columns)
     for one in outcomes:
-        if one.value:
-            for row in list(rows(one.value.value)) or [("[dim]none[/]",)]:
+        if one.error is None:
+            for row in list(rows(cast("T", one.value))) or [("[dim]none[/]",)]:
                 table.add_row(one.target.name, *row)
     console = fleet.output()
     if table.row_count:
@@ -84,24 +74,22 @@ def change(
     if ask and not args.yes:
         confirm(ask, [target.name for target in which.targets])
 
-    async def observed(bmc: Bmc, calling: Fleet) -> Told[Result]:
-        result = await work(bmc, calling.limits)
-        return Told(result, over(bmc))
+    async def observed(bmc: Bmc, calling: Fleet) -> Result:
+        return await work(bmc, calling.limits)
 
     outcomes = fleet.collect(which, observed, doing)
-    results = [one.value.value for one in outcomes if one.value]
+    results = [one.value for one in outcomes if one.value]
     findings = [finding for result in results for finding in result.findings]
     if args.json:
         print(json.dumps([_data(one, "result") for one in outcomes], indent=2, default=str))
         return fleet.exit_code(outcomes, findings)
     table = fleet.table("SERVER", "RESULT", "STEP", "CHANGE", "OVER", "TIME")
     for one in outcomes:
-        result = one.value.value if one.value else None
+        result = one.value
         failed = result is None or result.error
         word = "[red]failed[/]" if failed else "changed" if result and result.changed else "as it was"
         cells = (result.step, result.diff) if result else (doing, "")
-        spoken = ", ".join(one.value.over) if one.value else one.target.protocol
-        table.add_row(one.target.name, word, *(escape(cell) for cell in cells), spoken, f"{one.duration:.2f} s")
+        table.add_row(one.target.name, word, *(escape(cell) for cell in cells), over(one), f"{one.duration:.2f} s")
     console = fleet.output()
     console.print(table)
     fleet.print_failures(console, outcomes, findings)
@@ -131,13 +119,12 @@ def number(value: float | None, unit: str = "") -> str:
     return "-" if value is None else f"{value:.10g}{f' {unit}' if unit else ''}"
 
 
-def _data(one: Outcome[Told[Any]], key: str = "seen") -> dict[str, Any]:
-    value = one.value.value if one.value else None
+def _data(one: Outcome[Any], key: str = "seen") -> dict[str, Any]:
     return {
         "server": one.target.name,
         "address": str(one.target.address),
-        "over": list(one.value.over) if one.value else [],
-        key: _plain(value),
+        "over": list(one.over),
+        key: _plain(one.value),
         "seconds": round(one.duration, 3),
         "error": fleet.error_data(one.error),
     }

@@ -69,7 +69,7 @@ def sensors(args: argparse.Namespace) -> int:
         )
         for one in outcomes
         if one.value
-        for s in one.value.value
+        for s in one.value
         if s.health in ("warning", "critical")
     ]
     return show(args, outcomes, ("SENSOR", "KIND", "VALUE", "HEALTH", "LIMITS"), rows, ill)
@@ -93,7 +93,7 @@ def events(args: argparse.Namespace) -> int:
     full = [
         Finding("event-log-full", "warning", one.target.name, "room for new events", "a full event log", hint)
         for one in outcomes
-        if one.value and one.value.value.full
+        if one.value and one.value.full
     ]
     return show(args, outcomes, ("TIME", "SEVERITY", "SENSOR", "EVENT"), rows, full)
 

@@ -7,6 +7,7 @@ from functools import partial
 from scs_rack.bmc import Bmc, Fleet, Power
 from scs_rack.bmc.fleet import READING
 from scs_rack.cli import fleet, power_act
+from scs_rack.cli.bmc_common import over
 from scs_rack.cli.common import Commands, add_command, add_noun
 
 _VERBS = {
@@ -92,7 +93,7 @@ def _status(args: argparse.Namespace) -> int:
             heard()
             target, seconds = one.target, one.duration
             if args.json:
-                data = {"server": target.name, "power": one.value, "protocol": target.protocol}
+                data = {"server": target.name, "power": one.value, "protocol": over(one)}
                 more = {"address": str(target.address), "seconds": round(seconds, 3)}
                 print(json.dumps(data | more | {"error": fleet.error_data(one.error)}), flush=True)
                 continue
@@ -102,7 +103,7 @@ def _status(args: argparse.Namespace) -> int:
                 one.value or "unknown",
                 state,
                 str(target.address),
-                target.protocol,
+                over(one),
                 f"{seconds:.2f} s",
             )
             rows.add(*cells, style=_POWER[one.value])

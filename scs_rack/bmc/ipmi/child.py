@@ -7,6 +7,7 @@ command line; the answer is one line of JSON on standard output. A console's byt
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -112,6 +113,7 @@ def main() -> None:
         if order["work"] == "console":
             _Terminal(order).run()
             return
+        signal.alarm(int(order["limit"]) + 1)  # also where nobody is left to kill us
         command = Command(
             bmc=order["address"], port=order["port"], userid=order["user"], password=order["password"], keepalive=False
         )

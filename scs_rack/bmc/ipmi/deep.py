@@ -52,7 +52,7 @@ async def _ask(target: Target, limits: TimeLimits, work: str) -> Any:
         process = await _started()
         try:
             async with asyncio.timeout(limits.deep):
-                raw = await _answer(process, _order(target, work))
+                raw = await _answer(process, _order(target, work, limits.deep))
         except TimeoutError as error:
             raise _Late(f"{where}: {work} took longer than {limits.deep:.0f} s") from error
         finally:
@@ -132,13 +132,14 @@ async def _refusal(target: Target, process: Process, first: bytes) -> Exception:
     return Refused(f"{target.where}: no console: {words}", "is Serial over LAN switched on in the BMC?")
 
 
-def _order(target: Target, work: str) -> bytes:
+def _order(target: Target, work: str, limit: float = 0.0) -> bytes:
     order = {
         "address": str(target.address),
         "port": target.port or PORT,
         "user": target.user,
         "password": target.password,
         "work": work,
+        "limit": limit,
     }
     return json.dumps(order).encode() + b"\n"
 

@@ -19,6 +19,8 @@ _MEMBERS = 1024
 """Members of a collection that are read at most."""
 _PAGES = 64
 """Pages of a collection that are read at most."""
+_READS = 2
+"""How often what only reads is asked for again, where the BMC says that it can't tell yet."""
 _TAGS = 5
 """Ways of If-Match that are tried before a change is given up."""
 _CHASSIS = 8
@@ -48,7 +50,7 @@ class Tree:
 
     async def reply(self, path: str) -> Reply:
         """One resource with its headers; NonsenseAnswer unless it is an object."""
-        reply = await self.session.request("GET", path)
+        reply = await self._patient("GET", path, patience=self.limits.patience[:_READS])
         if not isinstance(reply.body, dict):
             raise NonsenseAnswer(f"{self.where}: {path[:120]}: the answer is no resource")
         if len(self._tags_seen) < _MEMBERS:
@@ -241,18 +243,31 @@ class Tree:
     ) -> Reply:
         """Make a change, patiently: again only when the BMC itself said that it can't do it yet."""
         self._tags_seen.clear()
-        for pause in (*self.limits.patience, None):
+        try:
+            return await self._patient(method, path, body, headers, data=data, limit=limit)
+        except PortClosed:
+            raise
+        except NoAnswer as error:
+            raise AnswerLost(f"{self.where}: the answer to a change was lost: {error.message}") from error
+
+    async def _patient(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        *,
+        data: Any = None,
+        limit: float | None = None,
+        patience: tuple[float, ...] | None = None,
+    ) -> Reply:
+        """One request, and again after each pause while the BMC says that it can't do it yet."""
+        for pause in self.limits.patience if patience is None else patience:
             try:
                 return await self.session.request(method, path, body, headers, limit=limit, data=data)
             except Busy:
-                if pause is None:
-                    raise
                 await asyncio.sleep(pause)
-            except PortClosed:
-                raise
-            except NoAnswer as error:
-                raise AnswerLost(f"{self.where}: the answer to a change was lost: {error.message}") from error
-        raise AssertionError
+        return await self.session.request(method, path, body, headers, limit=limit, data=data)
 
     async def first_that_works(self, tries: list[tuple[str, Json]]) -> Reply:
         """Patch the first path and body that the BMC does not refuse; what is not a matter of the body ends it."""
