@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scs_rack.bmc.actions import act
 from scs_rack.bmc.boot import wait_for_ssh
-from scs_rack.bmc.fleet import Fleet
+from scs_rack.bmc.fleet import Fleet, Outcome
+from scs_rack.bmc.power_budget import Meter, loads
+from scs_rack.bmc.power_run import Seen, count, in_order
 from scs_rack.bmc.survey import Survey, differences, survey
-from scs_rack.bmc.types import Bmc, Power, Target, TimeLimits
+from scs_rack.bmc.types import Bmc, Power, Target
 from scs_rack.design import Design, NodeDesign
 from scs_rack.results import Finding, Result
 
@@ -48,12 +49,43 @@ async def look(design: Design, bmc: Bmc) -> tuple[Survey, Result]:
     return seen, Result(node.name, "ask the BMC", findings=findings, duration=took, error=error)
 
 
-async def bring_up(design: Design, bmc: Bmc, limits: TimeLimits) -> list[Result]:
-    """Ask a BMC and switch its server on if it is in service; what may be another server is not switched."""
-    _, looked = await look(design, bmc)
-    if looked.error or not design.nodes[bmc.target.name].in_service:
-        return [looked]
-    return [looked, await act(bmc, "on", limits)]
+async def bring_up(design: Design, fleet: Fleet, targets: Sequence[Target]) -> AsyncIterator[Outcome[list[Result]]]:
+    """Ask all BMCs and switch on what is in service and off, in the order that the feeds can carry.
+
+    What may be another server is not switched. Gives one outcome for each target, those that need nothing first.
+    """
+    by_name = {target.name: target for target in targets}
+    looked: dict[str, Outcome[tuple[Survey, Result]]] = {}
+    async for outcome in fleet.run(targets, lambda bmc: look(design, bmc)):
+        looked[outcome.target.name] = outcome
+        if not _wanted(design, outcome):
+            yield Outcome(outcome.target, _unswitched(design, outcome), outcome.error, outcome.duration)
+    states = {name: outcome.value[0].power for name, outcome in looked.items() if outcome.value}
+    known, meter = loads(design.rack), Meter.of(design.rack)
+    count(meter, known, Seen(states, {}), list(by_name))
+    wanted = [load for load in known if load.name in looked and _wanted(design, looked[load.name])]
+    async for done in in_order(fleet, by_name, wanted, meter, "on"):
+        first = looked[done.target.name]
+        results = [first.value[1], done.value] if first.value and done.value else None
+        yield Outcome(done.target, results, done.error, first.duration + done.duration)
+
+
+def _wanted(design: Design, looked: Outcome[tuple[Survey, Result]]) -> bool:
+    """True for what should be on, is off, and is the server that the rack file means."""
+    if looked.value is None or not design.nodes[looked.target.name].in_service:
+        return False
+    seen, result = looked.value
+    return seen.power is Power.OFF and not result.error
+
+
+def _unswitched(design: Design, looked: Outcome[tuple[Survey, Result]]) -> list[Result] | None:
+    """Results of a server that is left as it is."""
+    if looked.value is None:
+        return None
+    _, result = looked.value
+    if result.error or not design.nodes[result.device].in_service:
+        return [result]
+    return [result, Result(result.device, "power on")]
 
 
 async def switch_on(
@@ -71,23 +103,36 @@ async def switch_on(
     Returns:
         One for each target, in their order.
     """
-
-    async def work(bmc: Bmc) -> Server:
-        seen, looked = await look(design, bmc)
-        wanted = design.nodes[bmc.target.name].in_service and not looked.error
-        if only_look or not wanted:
-            would = wanted and seen.power is Power.OFF
-            return Server(bmc.target.name, seen, looked.findings, changed=would, error=looked.error)
-        done = await act(bmc, "on", fleet.limits)
-        return Server(bmc.target.name, seen, (*looked.findings, *done.findings), done.changed, done.error)
-
     found: dict[str, Server] = {}
     async with Fleet.open(ca_file) as fleet:
-        async for outcome in fleet.run(targets, work):
-            failed = Server(outcome.target.name, error=outcome.error.message if outcome.error else "no answer")
-            found[outcome.target.name] = outcome.value or failed
+        if only_look:
+            async for seen in fleet.run(targets, lambda bmc: look(design, bmc)):
+                found[seen.target.name] = _foreseen(design, seen)
+        else:
+            async for done in bring_up(design, fleet, targets):
+                found[done.target.name] = _switched(done)
     servers = [found[target.name] for target in targets]
     return servers if only_look or not boot else await _booted(design, servers, boot)
+
+
+def _foreseen(design: Design, looked: Outcome[tuple[Survey, Result]]) -> Server:
+    """What would be done with a server."""
+    name = looked.target.name
+    if looked.value is None:
+        return Server(name, error=looked.error.message if looked.error else "no answer")
+    seen, result = looked.value
+    return Server(name, seen, result.findings, changed=_wanted(design, looked), error=result.error)
+
+
+def _switched(done: Outcome[list[Result]]) -> Server:
+    """What was done with a server."""
+    results = done.value or []
+    findings = tuple(finding for result in results for finding in result.findings)
+    errors = [result.error for result in results if result.error]
+    if done.error is not None:
+        errors.append(done.error.message)
+    changed = any(result.changed for result in results)
+    return Server(done.target.name, None, findings, changed, "; ".join(errors) or None)
 
 
 async def _booted(design: Design, servers: list[Server], limit: float) -> list[Server]:

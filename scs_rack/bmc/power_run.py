@@ -149,7 +149,7 @@ async def at_once(
 def _places(targets: Sequence[Target]) -> int:
     """Servers that may be in work at the same time, whichever protocol they speak."""
     allowed = bounds(targets)
-    return min(allowed.of(target.protocol) for target in targets)
+    return min((allowed.of(target.protocol) for target in targets), default=1)
 
 
 async def _shut_down(bmc: Bmc, fleet: Fleet, *, cut: bool) -> Result:

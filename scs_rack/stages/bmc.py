@@ -74,11 +74,7 @@ def _targets(ctx: Context) -> list[bmc.Target]:
 async def _apply(ctx: Context) -> AsyncIterator[Result]:
     to_boot: list[NodeDesign] = []
     async with _fleet(ctx) as fleet:
-
-        async def work(one: bmc.Bmc) -> list[Result]:
-            return await bring_up(ctx.design, one, fleet.limits)
-
-        async for outcome in fleet.run(_targets(ctx), work):
+        async for outcome in bring_up(ctx.design, fleet, _targets(ctx)):
             node = ctx.design.nodes[outcome.target.name]
             if outcome.error is not None:
                 prefix = "unreachable: " if isinstance(outcome.error, NoAnswer) else ""
