@@ -50,7 +50,9 @@ def main() -> int:
     args = _arguments()
     sizes = [20] if args.quick else [int(word) for word in args.sizes.split(",")]
     chosen = [name for name in CLIENTS if not args.only or name in args.only.split(",")]
-    lacking = ipmi_bmcs.missing() + ([] if _freeipmi() else ["freeipmi-tools"])
+    lacking = ipmi_bmcs.missing()
+    lacking += ["freeipmi-tools"] if any("ipmipower" in name for name in chosen) and not _freeipmi() else []
+    lacking += ["ipmitool"] if any("ipmitool" in name for name in chosen) and not shutil.which("ipmitool") else []
     if lacking:
         print(f"needs Debian packages: {', '.join(lacking)}; apt-get install {' '.join(lacking)}", file=sys.stderr)
         return 2
