@@ -5,6 +5,7 @@ yes and nothing came of it within `TimeLimits.setting`. What the BMC refuses, an
 """
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 from scs_rack.bmc.actions import lied
 from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, Refused
-from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, Role, Task, User
+from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, NetworkService, Role, Task, User
 from scs_rack.bmc.types import Bmc, TimeLimits
 from scs_rack.results import Finding, Result
 
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _FIRST_LOOK = 0.1
 _SLOWEST_LOOK = 2.0
+_CLOCK_OFF = 30.0
+"""Seconds that a clock may be off right after it was set."""
 _EMPTY_LOG = 2
 """Entries that a log may have right after it was cleared: many BMCs note that they cleared it."""
 
@@ -253,6 +256,45 @@ async def set_password(bmc: Bmc, name: str, password: str, limits: TimeLimits) -
     seen = "the BMC accepted it; a password can't be read back, and trying it might lock the account"
     unseen = Finding("password-not-observable", "info", f"{bmc.target.name} {name}", "the new password", seen)
     return Result(bmc.target.name, f"set the password of {name}", changed=True, findings=(unseen,))
+
+
+async def network_service(bmc: Bmc, name: str, limits: TimeLimits, *, enabled: bool) -> Result:
+    """Switch a service of the BMC on or off."""
+
+    def taken(seen: tuple[NetworkService, ...]) -> bool:
+        return any((one.name, one.enabled) == (name, enabled) for one in seen)
+
+    word = "on" if enabled else "off"
+    if taken(await bmc.network_services()):
+        return Result(bmc.target.name, f"switch {name} {word}")
+    return await _set(
+        bmc,
+        f"switch {name} {word}",
+        lambda: bmc.set_network_service(name, enabled=enabled),
+        bmc.network_services,
+        taken=taken,
+        expected=f"{name} {word}",
+        limits=limits,
+    )
+
+
+async def clock(bmc: Bmc, limits: TimeLimits) -> Result:
+    """Set the clock of the BMC by that of this machine."""
+
+    def taken(seen: dt.datetime | None) -> bool:
+        return seen is not None and abs((seen - dt.datetime.now(dt.UTC)).total_seconds()) <= _CLOCK_OFF
+
+    if taken(await bmc.clock()):
+        return Result(bmc.target.name, "set the clock")
+    return await _set(
+        bmc,
+        "set the clock",
+        lambda: bmc.set_clock(dt.datetime.now(dt.UTC)),
+        bmc.clock,
+        taken=taken,
+        expected="the time of this machine",
+        limits=limits,
+    )
 
 
 async def update_firmware(

@@ -304,6 +304,14 @@ class Bmc:
         """Services that it offers on the network."""
         self._lacks("list network services")
 
+    async def set_network_service(self, name: str, *, enabled: bool) -> None:  # noqa: ARG002
+        """Switch a service of the BMC on or off; `name` is NetworkService.name."""
+        self._lacks("switch network services")
+
+    async def set_clock(self, now: dt.datetime) -> None:  # noqa: ARG002
+        """Set the BMC's own clock; `now` has a time zone."""
+        self._lacks("set the clock of the BMC")
+
     async def reset_bmc(self) -> None:
         """Restart the BMC itself; the server runs on. The session ends."""
         self._lacks("restart the BMC")

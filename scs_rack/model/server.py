@@ -50,6 +50,17 @@ class Bmc(Strict):
     """SHA-256 fingerprint (hex) that the BMC's certificate is pinned by; verified by the rack's CA when not stated."""
 
 
+class Baseline(Strict):
+    """How BMC and firmware of a model should be; `scs-rack bmc audit` compares."""
+
+    firmware: dict[str, str] = Field(default_factory=dict)
+    """Lowest version of parts by their name (see `scs-rack bmc firmware`), e.g. `BMC: 2.14`."""
+    bios: dict[str, str | int | bool] = Field(default_factory=dict)
+    """BIOS attributes and their values."""
+    users: list[str] = Field(default_factory=list)
+    """Accounts that may exist beside the one that scs-rack uses."""
+
+
 class ServerModel(Strict):
     """What all servers of one model have in common."""
 
@@ -71,6 +82,8 @@ class ServerModel(Strict):
     """Protocol that its BMC speaks best."""
     bmc_quirks: list[Quirk] = Field(default_factory=list)
     """Departures of its BMC's Redfish service, on top of those that the BMC's own words tell."""
+    baseline: Baseline = Baseline()
+    """How its BMC and firmware should be."""
     lab: Literal["machine", "namespace"] = "machine"
     """How a lab plays it: `machine` boots the node image; `namespace` is a network namespace with FRR, lldpd and SSH,
     which is enough for trials of the fabric."""

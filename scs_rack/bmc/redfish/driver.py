@@ -210,6 +210,14 @@ class RedfishBmc(Bmc):
         """Manager.NetworkProtocol."""
         return await manager.services(self.tree)
 
+    async def set_network_service(self, name: str, *, enabled: bool) -> None:
+        """Manager.NetworkProtocol."""
+        await manager.set_service(self.tree, name, enabled=enabled)
+
+    async def set_clock(self, now: dt.datetime) -> None:
+        """Manager.DateTime."""
+        await manager.set_clock(self.tree, now)
+
     async def reset_bmc(self) -> None:
         """Manager.Reset."""
         await manager.restart(self.tree)
