@@ -64,6 +64,8 @@ class BmcConfig(Strict):
     """Port of the other protocol with `both`; its own when not stated."""
     power: Literal["lab", "fake"] = "lab"
     """`fake` switches nothing but a variable: for tests of protocols."""
+    console: Path | None = None
+    """Folder of a console, for tests of Serial over LAN without a node."""
     faults: list[Fault] = Field(default_factory=list)
     """Wrong behaviour on demand; read again whenever the file changes."""
     slow_seconds: float = Field(default=3.0, ge=0)

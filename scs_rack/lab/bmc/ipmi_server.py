@@ -75,6 +75,11 @@ class IpmiServer(asyncio.DatagramProtocol):
         """Sessions that there is room for."""
         return FEW_SESSIONS if "few-sessions" in self.machine.faults else SESSIONS
 
+    @property
+    def port(self) -> int:
+        """The port that it is served on."""
+        return int(self._transport.get_extra_info("sockname")[1]) if self._transport else 623
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport for answers."""
         self._transport = transport  # type: ignore[assignment]

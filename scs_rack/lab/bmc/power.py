@@ -125,4 +125,4 @@ def _cpu_usec(group: Path) -> int:
 
 def backend_of(config: BmcConfig) -> PowerBackend:
     """The backend that the configuration asks for."""
-    return FakePower() if config.power == "fake" else LabPower(config)
+    return FakePower(console=config.console) if config.power == "fake" else LabPower(config)

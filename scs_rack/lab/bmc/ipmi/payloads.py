@@ -30,7 +30,7 @@ def _activate(call: Call) -> bytes:
     if not call.server.open_console(call.session):
         return ALREADY_ACTIVE
     size = CHUNK.to_bytes(2, "little")
-    return OK + bytes(4) + size + size + (623).to_bytes(2, "little") + b"\xff\xff"
+    return OK + bytes(4) + size + size + call.server.port.to_bytes(2, "little") + b"\xff\xff"
 
 
 @command(APP, 0x49, length=6)
@@ -95,7 +95,7 @@ def _get(call: Call) -> bytes:
         5: b"\x0a",  # 115.2 kbit/s
         6: b"\x0a",
         7: b"\x01",
-        8: (623).to_bytes(2, "little"),
+        8: call.server.port.to_bytes(2, "little"),
     }
     value = values.get(call.data[1])
     return PARAMETER_UNSUPPORTED if value is None else OK + b"\x11" + value

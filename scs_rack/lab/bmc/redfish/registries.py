@@ -1,11 +1,14 @@
-"""Registries: what the messages of this service mean. Those of DMTF are named, not repeated."""
+"""Registries: what the messages of this service mean.
+
+The messages of DMTF's registry `Base` are told by their ids; the registry itself is DMTF's to publish. It is not listed
+either, since clients would fetch it from the internet, which no BMC network reaches.
+"""
 
 from scs_rack.lab.bmc.redfish.bios import REGISTRY as BIOS
 from scs_rack.lab.bmc.redfish.routes import ROOT, Answer, Call, Resource, collection, get, head
 
 REGISTRIES = f"{ROOT}/Registries"
 OWN = "ScsRackLab.1.0.0"
-_DMTF = {"Base.1.18.1": "Base messages"}
 _MESSAGES = {
     "Logged": "The system event log has a new entry: %1",
     "TaskStep": "The task says: %1",
@@ -16,7 +19,7 @@ _MESSAGES = {
 @get(REGISTRIES, kind="any")
 def registries(call: Call) -> Resource:
     """All registries."""
-    names = [*_DMTF, OWN, *([BIOS] if call.machine.config.kind == "server" else [])]
+    names = [OWN, *([BIOS] if call.machine.config.kind == "server" else [])]
     return collection(REGISTRIES, "MessageRegistryFile", "Registries", [f"{REGISTRIES}/{name}" for name in names])
 
 
@@ -24,9 +27,7 @@ def registries(call: Call) -> Resource:
 def registry(call: Call) -> Answer:
     """Where one registry is."""
     name = call.ids[0]
-    if name in _DMTF:
-        location = {"Language": "en", "PublicationUri": f"https://redfish.dmtf.org/registries/{name}.json"}
-    elif name == OWN or (name == BIOS and call.machine.config.kind == "server"):
+    if name == OWN or (name == BIOS and call.machine.config.kind == "server"):
         location = {"Language": "en", "Uri": f"{REGISTRIES}/{name}/{name}.json"}
     else:
         return None

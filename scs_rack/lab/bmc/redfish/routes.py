@@ -185,7 +185,19 @@ def action(path: str, name: str, **extra: Any) -> Resource:
     return {f"#{name}": {"target": f"{path}/Actions/{name}"} | extra}
 
 
+_LIVE = frozenset({
+    "DateTime", "@odata.etag", "PowerConsumedWatts", "PowerMetrics", "PowerInputWatts", "PowerOutputWatts", "Reading",
+    "ReadingVolts", "ReadingCelsius", "SpeedRPM", "ApparentVA",
+})  # fmt: skip
+"""What changes by itself all the time: a change of it makes no other version of a resource."""
+
+
+def _steady(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _steady(inner) for key, inner in value.items() if key not in _LIVE}
+    return [_steady(one) for one in value] if isinstance(value, list) else value
+
+
 def etag(resource: Resource) -> str:
-    """Strong ETag of a resource's content; a clock in it does not count."""
-    steady = {key: value for key, value in resource.items() if key not in ("DateTime", "@odata.etag")}
-    return '"' + blake2b(json.dumps(steady).encode(), digest_size=8).hexdigest() + '"'
+    """Strong ETag of what a resource states; clocks and readings do not count."""
+    return '"' + blake2b(json.dumps(_steady(resource)).encode(), digest_size=8).hexdigest() + '"'
