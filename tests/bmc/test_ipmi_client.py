@@ -271,3 +271,20 @@ async def test_a_slow_bmc_is_waited_for() -> None:
 async def test_no_way_to_the_address() -> None:
     with pytest.raises(NoAnswer):
         await IpmiSession(replace(target("ipmi", 623), address=LOOPBACK + 2**24 * 113 - 1), QUICK).__aenter__()
+
+
+async def test_what_a_bmc_is_too_busy_for_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with emulated("ipmi") as it, IpmiSession(it.target, QUICK) as session:
+        honest, codes = session._judge, iter([0xC0, 0xC0, 0])
+
+        def busy(netfn: int, number: int, _code: int) -> None:
+            honest(netfn, number, next(codes))
+
+        monkeypatch.setattr(session, "_judge", busy)
+        await session.command(0x00, 0x01)
+        codes = iter([0xC3])
+        with pytest.raises(Busy):
+            await session.command(0x00, 0x02, b"\x03", once=True)  # it may have been done
+        codes = iter([0xC1])
+        with pytest.raises(Refused):
+            await session.command(0x00, 0x01)

@@ -46,6 +46,9 @@ _COMPLETION = {
     0xD5: "not possible in this state",
     0xD6: "disabled",
 }
+_TIME_OUT = 0xC3
+_PATIENCE = 2
+"""How often a command is run again that a BMC was too busy for."""
 _BUSY = frozenset({0xC0, 0xC3, 0xCE, 0xD0, 0xD1, 0xD2})
 
 
@@ -100,6 +103,8 @@ class IpmiSession:
     async def command(self, netfn: int, number: int, data: bytes = b"", *, once: bool = False) -> bytes:
         """Run a command and return its data after the completion code.
 
+        It is run again after a pause where the BMC says that it was too busy to do it.
+
         Args:
             netfn: network function.
             number: command number.
@@ -109,6 +114,16 @@ class IpmiSession:
         Raises:
             BmcError: no answer, or the BMC refused.
         """
+        for pause in self.limits.patience[:_PATIENCE]:
+            try:
+                return await self._run(netfn, number, data, once=once)
+            except Busy as error:
+                if once and error.status == _TIME_OUT:  # it may have been done
+                    raise
+            await asyncio.sleep(pause)
+        return await self._run(netfn, number, data, once=once)
+
+    async def _run(self, netfn: int, number: int, data: bytes, *, once: bool) -> bytes:
         async with self._lock:
             request = self._message(netfn, number, data)
 
