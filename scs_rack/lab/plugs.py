@@ -9,8 +9,8 @@ from scs_rack.lab import cables, netns, nodes
 from scs_rack.lab.layout import Lab
 from scs_rack.lab.switch import faults
 
-_ASIDE = "swapping"
-"""Name of a port while its plug is in nobody's hand but ours."""
+_ASIDE = ("plug-a", "plug-b")
+"""Names of interfaces while they are in our hands."""
 
 
 @dataclass(frozen=True)
@@ -68,27 +68,27 @@ def swap(lab: Lab, design: Design, one: str, other: str) -> str:
     for port, namespace in ((first, here), (second, there)):
         if port.port not in netns.links(namespace):
             raise UsageError(f"{port} has no cable in the lab", "`scs-rack lab up` plugs it in")
-    lines = [f"link set {first.port} down", f"link set {first.port} name {_ASIDE}"]
-    netns.ip("-n", here, lines=lines)
-    netns.ip("-n", there, "link", "set", second.port, "down")
-    _move(design, second, there, here, first)
-    if here != there:
-        netns.ip("-n", here, "link", "set", _ASIDE, "netns", there)
-    mac = cables.mac_of(design, second.device, second.port)
-    netns.ip("-n", there, lines=[f"link set {_ASIDE} name {second.port}", f"link set {second.port} address {mac}"])
+    _aside(here, first.port, _ASIDE[0])
+    _aside(there, second.port, _ASIDE[1])
+    _plug_in(design, _ASIDE[0], here, there, second)
+    _plug_in(design, _ASIDE[1], there, here, first)
     _record(lab, {str(first), str(second)})
     for device in {first.device, second.device}:
         nudge(lab, device)
     return f"{first} and {second} are swapped" if listing(lab) else f"{first} and {second} are as before"
 
 
-def _move(design: Design, port: _Port, source: str, target: str, becomes: _Port) -> None:
-    """Bring a port into another namespace, under another name."""
+def _aside(namespace: str, port: str, name: str) -> None:
+    """Pull a plug: the port has no interface then."""
+    netns.ip("-n", namespace, lines=[f"link set {port} down", f"link set {port} name {name}"])
+
+
+def _plug_in(design: Design, name: str, source: str, target: str, port: _Port) -> None:
+    """Put a plug that was pulled into a port; the address stays that of the port."""
     if source != target:
-        netns.ip("-n", source, "link", "set", port.port, "netns", target)
-    mac = cables.mac_of(design, becomes.device, becomes.port)
-    lines = [f"link set {port.port} name {becomes.port}"] if port.port != becomes.port else []
-    netns.ip("-n", target, lines=[*lines, f"link set {becomes.port} address {mac}"])
+        netns.ip("-n", source, "link", "set", name, "netns", target)
+    mac = cables.mac_of(design, port.device, port.port)
+    netns.ip("-n", target, lines=[f"link set {name} name {port.port}", f"link set {port.port} address {mac}"])
 
 
 def nudge(lab: Lab, switch: str) -> None:
