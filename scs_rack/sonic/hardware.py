@@ -63,7 +63,6 @@ def _modes(tables: TablesLike, portmap: PortMap) -> Iterator[Fault]:
     if stated and not portmap.platform_json:
         message = f"means nothing on {portmap.model}: community SONiC has no platform.json for it"
         yield Fault(message, "BREAKOUT_CFG", hint="the rows of PORT decide there", severity="warning")
-        return
     for name, row in stated.items():
         port, mode = portmap.ports.get(name), text(row, "brkout_mode")
         if port is None:

@@ -6,32 +6,34 @@ from collections.abc import Iterator, Mapping
 from scs_rack.sonic.fault import Fault, TablesLike
 from scs_rack.sonic.rules.tools import rows, text
 
+_Member = tuple[str, str]
+"""A switch, and what it calls the pair."""
 _ALIKE = ("keepalive_interval", "session_timeout", "mclag_system_id", "mclag_system_mac")
 """Fields of MCLAG_DOMAIN that both switches of a pair must have alike."""
 
 
 def pair_faults(configs: Mapping[str, TablesLike]) -> Iterator[tuple[str, Fault]]:
     """Faults of pairs, each with the switch at which it is told."""
-    pairs: dict[str, list[str]] = defaultdict(list)
+    pairs: dict[str, list[_Member]] = defaultdict(list)
     for name, tables in configs.items():
         for domain, row in rows(tables, "MCLAG_DOMAIN").items():
             ends = sorted((text(row, "source_ip"), text(row, "peer_ip")))
-            pairs[f"{ends[0]} {ends[1]}"].append(f"{name}|{domain}")
+            pairs[f"{ends[0]} {ends[1]}"].append((name, domain))
     for members in pairs.values():
         if len(members) == 1:
             yield from _alone(members[0], configs)
         elif len(members) == 2:
             yield from _pair(members[0], members[1], configs)
         else:
-            name, _, domain = members[-1].rpartition("|")
-            others = ", ".join(member.rpartition("|")[0] for member in members)
+            name, domain = members[-1]
+            others = ", ".join(member for member, _ in members)
             yield name, Fault(f"a pair has two switches, and here are {others}", "MCLAG_DOMAIN", domain)
     yield from _segments(configs)
 
 
-def _alone(member: str, configs: Mapping[str, TablesLike]) -> Iterator[tuple[str, Fault]]:
+def _alone(member: _Member, configs: Mapping[str, TablesLike]) -> Iterator[tuple[str, Fault]]:
     """A domain whose peer is not among the switches: a fault when the peer's address is one of theirs."""
-    name, _, domain = member.rpartition("|")
+    name, domain = member
     row = rows(configs[name], "MCLAG_DOMAIN")[domain]
     peer = text(row, "peer_ip")
     for other, tables in configs.items():
@@ -42,8 +44,8 @@ def _alone(member: str, configs: Mapping[str, TablesLike]) -> Iterator[tuple[str
             yield name, Fault(message, "MCLAG_DOMAIN", domain, "peer_ip", "source and peer are each other's")
 
 
-def _pair(one: str, two: str, configs: Mapping[str, TablesLike]) -> Iterator[tuple[str, Fault]]:
-    (near, _, domain), (far, _, other) = one.rpartition("|"), two.rpartition("|")
+def _pair(one: _Member, two: _Member, configs: Mapping[str, TablesLike]) -> Iterator[tuple[str, Fault]]:
+    (near, domain), (far, other) = one, two
     first, second = configs[near], configs[far]
     here, there = rows(first, "MCLAG_DOMAIN")[domain], rows(second, "MCLAG_DOMAIN")[other]
     if domain != other:

@@ -5,6 +5,7 @@ import tempfile
 from itertools import pairwise
 from pathlib import Path
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from scs_rack.design import Design, make_design
@@ -41,6 +42,7 @@ class Cabler:
     def join(self, one, two):
         """A cable between two switches at the highest speed that both have free."""
         speeds = [{speed for port in self.free[name].values() for speed in port.speeds} for name in (one, two)]
+        assume(speeds[0] & speeds[1])  # else there are too few fast ports for so many cables
         speed = max(speeds[0] & speeds[1])
         ends = [self.take(name, speed, last=True)[0] for name in (one, two)]
         self.cables.append(ends)

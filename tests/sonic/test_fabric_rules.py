@@ -1,8 +1,11 @@
 """Each rule across switches: an input that breaks it and no other, told at a switch and its row."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scs_rack.sonic.links import End, fabric_faults, stated_links
+from scs_rack.sonic.validity import verdicts
 
 from .configs import BASE, base, pair
 from .test_rules import drop, put, row, several
@@ -179,3 +182,23 @@ def test_what_is_right_is_not_told(what):
 def test_one_switch_is_no_fabric():
     assert said({"leaf1": base()}) == []
     assert base() == BASE
+
+
+FIELDS = sorted({field for rows in BASE.values() for row in rows.values() for field in row})
+_VALUES = st.sampled_from(
+    ["", "x", "1", "1|x", "AUTO", "leaf2", "Eth1", "10.100.0.1", ["a"], {"a": "b"}, None, 7, "²", "4x25G"]
+)
+_KEYS = st.sampled_from(
+    ["", "|", "1|x", "default|", "default|Ethernet0", "Vlan100|PortChannel1", "x", "Ethernet0", "localhost"]
+)
+_CHANGES = st.tuples(st.sampled_from(["leaf1", "leaf2"]), st.sampled_from([*BASE, "EVPN_ETHERNET_SEGMENT"]), _KEYS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changes=st.lists(st.tuples(_CHANGES, st.dictionaries(st.sampled_from(FIELDS), _VALUES)), min_size=1, max_size=6))
+def test_rules_bear_anything(changes):
+    configs = pair()
+    for (name, table, key), fields in changes:
+        configs[name].setdefault(table, {}).setdefault(key, {}).update(fields)
+    for found in verdicts(configs, dict.fromkeys(configs, "202505"), None).values():
+        assert all(fault.message for fault in found.faults)

@@ -53,6 +53,8 @@ CASES = {
     "PORT|Ethernet0.speed: no Ethernet runs at 30000 Mb/s": port(speed="30000"),
     "PORT|Ethernet0.speed: 1 lane can't carry 100000 Mb/s": port(lanes="1"),
     "PORT|Ethernet0.speed: 2 lanes can't carry 800000 Mb/s": port(lanes="1,2", speed="800000"),
+    "PORT|Ethernet0.lanes: 4 lanes for 25000 Mb/s, which needs fewer": port(speed="25000"),
+    "PORT|Ethernet0.lanes: 3 lanes for 100000 Mb/s, which needs fewer": port(lanes="1,2,3"),
     "PORT|Ethernet0.lanes: 9 lanes, and no port has more than 8": port(lanes="1,2,3,4,21,22,23,24,25"),
     "PORT|Ethernet0.admin_status: is used and has no admin_status: it stays down": drop(
         "PORT", "Ethernet0", "admin_status"
@@ -212,6 +214,9 @@ RIGHT = {
         drop("BGP_NEIGHBOR_AF", "default|10.1.0.1|ipv4_unicast"),
     ),
     "true for up, as 202411 has it": row("BGP_NEIGHBOR_AF", "default|10.1.0.1|ipv4_unicast", admin_status="true"),
+    "lanes that chips of NVIDIA leave idle": several(
+        row("DEVICE_METADATA", "localhost", platform="x86_64-mlnx_msn2700-r0"), port(speed="10000")
+    ),
     "lanes of 100G everywhere": several(
         port(lanes="1", speed="100000"),
         row("PORT", "Ethernet4", lanes="5", speed="100000"),

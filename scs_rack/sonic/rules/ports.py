@@ -13,6 +13,10 @@ SPEEDS = frozenset(
 """Speeds of Ethernet in Mb/s that SONiC's platforms have."""
 LANE_SPEEDS = (50_000, 200_000)
 """Mb/s of a lane that every chip of today may have, and that none exceeds."""
+WIDTHS = (2, 4, 8)
+"""Numbers of lanes that ports of more than one have."""
+LEAST = 10_000
+"""Mb/s of a lane of such a port (40G over four)."""
 
 
 def lanes(tables: TablesLike) -> Iterator[Fault]:
@@ -96,6 +100,18 @@ def speeds(tables: TablesLike) -> Iterator[Fault]:
             )
 
 
+def slow_lanes(tables: TablesLike) -> Iterator[Fault]:
+    """Lanes have a use: few chips run a speed over more lanes than it needs (those of NVIDIA do)."""
+    platform = text(rows(tables, "DEVICE_METADATA").get("localhost", {}), "platform")
+    if "mlnx" in platform or "nvidia" in platform:
+        return
+    for name, row in rows(tables, "PORT").items():
+        speed, count = number(row, "speed"), len(items(row, "lanes"))
+        if speed in SPEEDS and 1 < count <= 8 and (count not in WIDTHS or speed // count < LEAST):
+            message = f"{count} lanes for {speed} Mb/s, which needs fewer"
+            yield Fault(message, "PORT", name, "lanes", "is the speed right?", severity="warning")
+
+
 def states(tables: TablesLike) -> Iterator[Fault]:
     """A port that is used states that it is up: it is down otherwise."""
     used = {key.partition("|")[0] for key in rows(tables, "INTERFACE")}
@@ -112,4 +128,4 @@ def states(tables: TablesLike) -> Iterator[Fault]:
             )
 
 
-RULES = (lanes, aliases, indexes, speeds, states)
+RULES = (lanes, aliases, indexes, speeds, slow_lanes, states)
