@@ -67,7 +67,7 @@ def _modes(tables: TablesLike, portmap: PortMap) -> Iterator[Fault]:
         port, mode = portmap.ports.get(name), text(row, "brkout_mode")
         if port is None:
             yield Fault(f"{portmap.model} has no such port to break out", "BREAKOUT_CFG", name)
-        elif mode != port.whole.text:
+        elif mode and mode != port.whole.text:
             try:
                 port.breakout(mode)
             except BadBreakout as error:

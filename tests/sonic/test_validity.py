@@ -228,9 +228,11 @@ def test_what_a_switch_model_cannot_do(fault):
 
 
 def test_breakout_modes_where_nothing_reads_them():
-    tables = {"DEVICE_METADATA": {"localhost": {"hwsku": "Accton-AS7726-32X"}}, "BREAKOUT_CFG": {"Ethernet0": {}}}
-    (fault,) = hardware_faults(tables)
-    assert fault.severity == "warning"
+    tables = {"DEVICE_METADATA": {"localhost": {"hwsku": "Accton-AS7726-32X"}}}
+    (doubt,) = hardware_faults({**tables, "BREAKOUT_CFG": {"Ethernet0": {"brkout_mode": "4x25G"}}})
+    assert doubt.severity == "warning"
+    _, fault = hardware_faults({**tables, "BREAKOUT_CFG": {"Ethernet0": {"brkout_mode": "8x50G"}}})
+    assert str(fault) == "BREAKOUT_CFG|Ethernet0.brkout_mode: Ethernet0 can't be broken out as 8x50G"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
