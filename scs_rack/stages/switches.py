@@ -13,6 +13,8 @@ from scs_rack.sonic.change import Surveyed, change, survey
 from scs_rack.sonic.order import WouldCutOff
 from scs_rack.sonic.plan import plan
 from scs_rack.sonic.reach import fabric_findings
+from scs_rack.sonic.renew import WAIT as RENEW_WAIT
+from scs_rack.sonic.renew import renew
 from scs_rack.sonic.transport import Switch, on_all, switches
 from scs_rack.sonic.verify import await_sessions, fabric_ports, link_findings, links_up, unreachable
 
@@ -109,6 +111,8 @@ class SwitchesStage:
         """
         design = ctx.design
         failed = changed = False
+        new: list[str] = []
+        serving: list[str] = []
         for oob in (True, False):
             started = time.monotonic()
             chosen = [switch for switch in switches(ctx) if (design.switches[switch.name].role == "oob") == oob]
@@ -120,6 +124,8 @@ class SwitchesStage:
                     yield self._result(ctx, name, started, error=_why(answer))
                     continue
                 plans.append(answer.plan)
+                if answer.plan.in_service and not oob:
+                    serving.append(name)
                 for line in answer.settled:
                     yield self._result(ctx, name, started, diff=line, step="leftover")
                 if answer.plan.empty:
@@ -127,8 +133,17 @@ class SwitchesStage:
             for done in change(ctx, plans, failed=failed):
                 started = time.monotonic() - done.seconds
                 failed, changed = failed or done.error is not None, True
+                if done.error is None and not done.plan.in_service and design.switches[done.name].role != "oob":
+                    new.append(done.name)
                 error = _why(done.error) if done.error else None
                 yield self._result(ctx, done.name, started, diff=done.plan.diff, error=error)
+        yield from self._taken_up(ctx, serving, new)
+
+    def _taken_up(self, ctx: Context, serving: list[str], new: list[str]) -> Iterator[Result]:
+        """Let neighbours speak with a switch whose chassis was replaced; in a rack that is all new there is none."""
+        started = time.monotonic()
+        for device, port in [*renew(ctx, serving, 0), *renew(ctx, new, RENEW_WAIT)] if serving else []:
+            yield self._result(ctx, device, started, diff=f"BGP neighbour {port} made anew", step="BGP neighbour")
 
     def _result(
         self,
