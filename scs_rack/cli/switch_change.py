@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TextIO
@@ -14,7 +15,7 @@ from scs_rack.cli.order import limit_option
 from scs_rack.cli.switch import devices
 from scs_rack.engine.signals import stoppable
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError, StageFailed, UsageError
+from scs_rack.errors import Interrupted, ScsRackError, StageFailed, UsageError
 from scs_rack.sonic.apply import unconfirmed
 from scs_rack.sonic.backup import find
 from scs_rack.sonic.change import Consent, Done, Surveyed, Untouched, as_done, change, survey
@@ -80,8 +81,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def stopping(ctx: Context) -> Iterator[None]:
     """Take Ctrl-C: what is being changed is brought to its end, nothing new is begun."""
 
-    def said(_times: int) -> None:
-        print("\nstopping when the switches that are being changed are done", file=sys.stderr, flush=True)
+    def said(times: int) -> None:
+        if times == 1:
+            words = "stopping when the switches that are being changed are done; Ctrl-C again leaves them to themselves"
+        else:
+            words = "left; what was not confirmed undoes itself within minutes, and the next run says so"
+        os.write(sys.stderr.fileno(), f"\n{words}\n".encode())
+        if times > 1:
+            os._exit(Interrupted.exit_code)
 
     with stoppable(ctx.stop, said):
         yield
@@ -236,7 +243,14 @@ def _report(
         for name, error in errors.items():
             data[name] = {**data.get(name, {}), "error": error.message, "hint": error.hint}
         print(json.dumps(data, indent=2))
+    return exit_code(errors)
+
+
+def exit_code(errors: Mapping[str, ScsRackError]) -> int:
+    """The exit code that errors of switches end with."""
     codes = {error.exit_code for error in errors.values() if not isinstance(error, Untouched)}
+    if not codes and errors:
+        return Interrupted.exit_code  # the rest was left because we were asked to stop
     return codes.pop() if len(codes) == 1 else StageFailed.exit_code if errors else 0
 
 

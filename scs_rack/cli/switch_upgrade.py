@@ -8,10 +8,10 @@ from pathlib import Path
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import limit_option
 from scs_rack.cli.switch import devices
-from scs_rack.cli.switch_change import ask, print_error, progress, stopping
+from scs_rack.cli.switch_change import ask, exit_code, print_error, progress, stopping
 from scs_rack.engine.stage import Context
-from scs_rack.errors import ScsRackError, StageFailed, UsageError
-from scs_rack.sonic.change import Consent, Untouched, as_done, change
+from scs_rack.errors import ScsRackError, UsageError
+from scs_rack.sonic.change import Consent, as_done, change
 from scs_rack.sonic.order import waves
 from scs_rack.sonic.plan import Plan
 from scs_rack.sonic.transport import Switch, switches
@@ -69,7 +69,7 @@ def _upgrade(args: argparse.Namespace) -> int:
     plans, before, errors = _looked(ctx)
     if errors:
         print("nothing was changed, because not all switches can be restarted", file=sys.stderr)
-        return _code(errors)
+        return exit_code(errors)
     for name, found in before.items():
         print(f"{name}: runs {found.current}; installed: {', '.join(found.available)}", file=out)
     order = ", then ".join(" with ".join(one.name for one in wave) for wave in waves(ctx, plans))
@@ -98,7 +98,7 @@ def _upgrade(args: argparse.Namespace) -> int:
             for name, found in before.items()
         }
         print(json.dumps(data, indent=2))
-    return _code(errors)
+    return exit_code(errors)
 
 
 def _looked(ctx: Context) -> tuple[list[Plan], dict[str, Images], dict[str, ScsRackError]]:
@@ -121,8 +121,3 @@ def _looked(ctx: Context) -> tuple[list[Plan], dict[str, Images], dict[str, ScsR
 
 def _text(error: ScsRackError | None) -> str | None:
     return error.message if error else None
-
-
-def _code(errors: dict[str, ScsRackError]) -> int:
-    codes = {error.exit_code for error in errors.values() if not isinstance(error, Untouched)}
-    return codes.pop() if len(codes) == 1 else StageFailed.exit_code if errors else 0

@@ -130,7 +130,8 @@ class Connection:
             SwitchUnreachable: nobody answers; HostKeyRefused, LoginRefused: as their names say.
         """
         self.login = login
-        self.busy = 0
+        self._busy = 0
+        self._channels: list[Channel] = []
         try:
             self._driver = _log_in(login, key_file=str(login.key))
         except LoginRefused as error:
@@ -154,6 +155,12 @@ class Connection:
         transport = self._driver.remote_conn_pre and self._driver.remote_conn_pre.get_transport()
         return bool(transport and transport.is_active())
 
+    @property
+    def busy(self) -> bool:
+        """True while something runs over it, or holds a channel open."""
+        self._channels = [channel for channel in self._channels if not channel.closed]
+        return bool(self._busy or self._channels)
+
     def close(self) -> None:
         """Close it; what runs over it loses its channel."""
         self._driver.disconnect()
@@ -170,6 +177,7 @@ class Connection:
             channel: Channel = self._driver.remote_conn_pre.get_transport().open_session(timeout=SILENCE)
             channel.settimeout(SILENCE)
             channel.exec_command(command)
+            self._channels.append(channel)
         except (SSHException, OSError, EOFError, AttributeError) as error:
             raise SwitchUnreachable(f"{self.login.name}: connection lost: {_first_line(error)}") from error
         return channel
@@ -181,7 +189,7 @@ class Connection:
             NotStarted: the connection was lost before.
             SwitchUnreachable: it was lost meanwhile, or the time is over.
         """
-        self.busy += 1
+        self._busy += 1
         try:
             try:
                 channel = self.start(command)
@@ -192,7 +200,7 @@ class Connection:
             finally:
                 channel.close()
         finally:
-            self.busy -= 1
+            self._busy -= 1
 
     def _talk(self, channel: "Channel", stdin: bytes, deadline: float, timeout: float) -> tuple[int, bytes, bytes]:
         try:
@@ -236,14 +244,14 @@ class Connection:
         """
         from paramiko import SSHException
 
-        self.busy += 1
+        self._busy += 1
         try:
             with self._driver.remote_conn_pre.open_sftp() as sftp:
                 sftp.put(str(local), remote, callback=moved)
         except (SSHException, OSError, EOFError) as error:
             raise SwitchUnreachable(f"{self.login.name}: {local.name} was not copied: {_first_line(error)}") from error
         finally:
-            self.busy -= 1
+            self._busy -= 1
 
 
 class NotStarted(SwitchUnreachable):

@@ -46,13 +46,25 @@ def reached(switch: Switch, targets: Sequence[str]) -> frozenset[str]:
         SwitchUnreachable, SwitchRefused: the switch can't be asked.
     """
     design = switch.ctx.design.switches[switch.name]
-    source = {4: str(design.loopback4), 6: str(design.loopback6)}
-    script = (
-        'try() { for i in 1 2; do ping -c 1 -W 1 -q -I "$1" "$2" >/dev/null 2>&1 && { echo "$2"; return; }; done; }; '
-    )
+    return answering(switch, targets, {4: f"-I {design.loopback4}", 6: f"-I {design.loopback6}"})
+
+
+def answering(switch: Switch, targets: Sequence[str], options: Mapping[int, str] | None = None) -> frozenset[str]:
+    """Addresses that answer a switch's pings.
+
+    Args:
+        switch: who asks.
+        targets: addresses.
+        options: of ping(8), by IP version.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: the switch can't be asked.
+    """
+    more = options or {4: "", 6: ""}
+    script = 'try() { for i in 1 2; do ping -c 1 -W 1 -q "$@" >/dev/null 2>&1 && { echo "$1"; return; }; done; }; '
     for start in range(0, len(targets), PINGS_AT_ONCE):
         for target in targets[start : start + PINGS_AT_ONCE]:
-            script += f"try {source[6 if ':' in target else 4]} {target} & "
+            script += f"try {target} {more[6 if ':' in target else 4]} & "
         script += "wait; "
     answer = switch.ask("sudo sh -s", stdin=script, timeout=30 + 3 * len(targets) / PINGS_AT_ONCE)
     return frozenset(answer.split()) & frozenset(targets)

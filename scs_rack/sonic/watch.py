@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from scs_rack.design import Design
 from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
 from scs_rack.sonic.apply import Check
 from scs_rack.sonic.disruption import Disruption
 from scs_rack.sonic.lldp import Heard, heard
 from scs_rack.sonic.plan import Plan
-from scs_rack.sonic.reach import loopbacks, reached
+from scs_rack.sonic.reach import answering, loopbacks, reached
 from scs_rack.sonic.transport import Switch, on_all
 from scs_rack.sonic.verify import PAUSE, Session, peer_asn, sessions
 
@@ -192,15 +193,40 @@ def _answering(switches: Iterable[Switch]) -> set[str]:
 
 def _cut_off(switch: Switch, before: set[str], deadline: float) -> list[Finding]:
     """See that what was reached through an out-of-band switch can be reached again."""
-    left = before
-    while left:
-        left = left - _answering(Switch(switch.ctx, name) for name in left)
-        if time.monotonic() > deadline:
-            break
+    left = set(before)
+
+    def silent() -> set[str]:
+        left.difference_update(_answering(Switch(switch.ctx, name) for name in left))
+        return left
+
     return [
         Finding("switch-cut-off", "error", switch.name, f"{name} reachable as before", "no answer")
-        for name in sorted(left)
+        for name in sorted(_until(deadline, silent))
     ]
+
+
+def _managed(design: Design) -> dict[str, str]:
+    """Who has which address in the out-of-band network: BMCs, and servers."""
+    found = {str(node.bmc.address): f"the BMC of {name}" for name, node in design.nodes.items()}
+    return found | {str(node.mgmt.ip): name for name, node in design.nodes.items()}
+
+
+def _out_of_band(switch: Switch, plan: Plan) -> Check:
+    """As `checker`, for an out-of-band switch."""
+    design = switch.ctx.design
+    names = _managed(design)
+    others = _answering(Switch(switch.ctx, name) for name in design.switches if name != switch.name)
+    before = answering(switch, sorted(names))
+
+    def check(changed: Switch) -> list[Finding]:
+        deadline = time.monotonic() + plan.restore_seconds
+        lost = _until(deadline, lambda: set(before - answering(changed, sorted(before))))
+        return _cut_off(changed, others, deadline) + [
+            Finding("device-cut-off", "error", switch.name, f"{names[one]} ({one}) answers as before", "no answer")
+            for one in sorted(lost)
+        ]
+
+    return check
 
 
 def checker(switch: Switch, plan: Plan) -> Check:
@@ -208,15 +234,12 @@ def checker(switch: Switch, plan: Plan) -> Check:
 
     Where only names change there is nothing more to see than that the switch answers and has what it was given.
     A switch that routes must have its sessions, its neighbours on the wire and its ways to all loopbacks back; through
-    an out-of-band switch all others are reached as before.
+    an out-of-band switch all others are reached as before, and BMCs and servers answer it.
     """
     if not plan.touches_forwarding:
         return lambda _: []
-    design = switch.ctx.design
-
-    if design.switches[switch.name].role == "oob":
-        others = _answering(Switch(switch.ctx, name) for name in design.switches if name != switch.name)
-        return lambda changed: _cut_off(changed, others, time.monotonic() + plan.restore_seconds)
+    if switch.ctx.design.switches[switch.name].role == "oob":
+        return _out_of_band(switch, plan)
     before = look(switch)
 
     def check(changed: Switch) -> list[Finding]:

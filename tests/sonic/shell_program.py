@@ -27,7 +27,8 @@ def program(home: Path, command: str, words: list[str]) -> int:
     elif command == "docker":
         print('{"lldp": []}')
     elif command == "ping":
-        return 0 if words[-1] in (home / "answers").read_text().split() else 1
+        answers = home / "answers"
+        return 0 if answers.exists() and set(words) & set(answers.read_text().split()) else 1
     return 0
 
 

@@ -13,6 +13,7 @@ from scs_rack.sonic.apply import NeedsReload, RolledBack
 from scs_rack.sonic.generate import config_db
 from scs_rack.sonic.plan import Invalid, Means
 from scs_rack.sonic.transport import Switch, SwitchBusy, SwitchRefused, SwitchUnreachable
+from scs_rack.stages import switches as stage
 from scs_rack.stages.switches import SwitchesStage
 
 from .racks import shipped
@@ -26,6 +27,7 @@ def rack(monkeypatch, tmp_path):
     design = shipped("lab")
     ctx = Context(design, tmp_path, tmp_path / "state", tmp_path, {})
     monkeypatch.setattr(watch, "LEARN", 0.0)
+    monkeypatch.setattr(stage, "SESSION_WAIT", 0.0)
     return ShellSwitches(ctx, tmp_path / "switches", monkeypatch), ctx
 
 
@@ -272,6 +274,20 @@ def test_an_oob_switch_that_cuts_others_off_is_undone(rack, monkeypatch):
     with pytest.raises(RolledBack, match="expected leaf2 reachable as before, seen no answer; went back"):
         change.apply(switch, plan, watch.checker(switch, plan))
     assert fake.tables("oob1") == plan.running
+
+
+def test_an_oob_switch_that_loses_a_bmc_is_undone(rack, monkeypatch):
+    fake, ctx = rack
+    monkeypatch.setattr(planning.Plan, "restore_seconds", 0.0)
+    switch, plan = wanted(ctx, "oob1")
+    answers = fake.folder / "oob1/answers"
+    answers.write_text(f"{ctx.design.nodes['node1'].bmc.address} {ctx.design.nodes['node2'].mgmt.ip}")
+    check = watch.checker(switch, plan)
+    assert check(switch) == []
+    answers.write_text(f"{ctx.design.nodes['node2'].mgmt.ip}")
+    assert [finding.expected for finding in check(switch)] == [
+        f"the BMC of node1 ({ctx.design.nodes['node1'].bmc.address}) answers as before"
+    ]
 
 
 def test_neighbours_that_frr_forgot_bring_a_restart_and_then_an_error(rack, monkeypatch):
