@@ -49,8 +49,8 @@ class Running:
         """Run a tool."""
         command = [str(word) for word in words]
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds, check=False, env=self.environment,
-            cwd=self.folder,
+            command, capture_output=True, text=True, errors="replace", timeout=seconds, check=False,
+            env=self.environment, cwd=self.folder,
         )  # fmt: skip
 
     def ipmitool(self, *words: str, suite: int = 17, tries: tuple[int, int] = (2, 1)) -> Any:
