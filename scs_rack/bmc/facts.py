@@ -36,6 +36,8 @@ class BootOverride:
     """None: the BMC does not say, or leave it as it is."""
     uri: str = ""
     """What `http` boots; the firmware asks DHCP when empty."""
+    certain: bool = True
+    """False where the device stands there as it was just set, but the BMC calls its flags invalid (ipmi_sim does)."""
 
 
 @dataclass(frozen=True)

@@ -38,21 +38,32 @@ async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
         return seen.device == wanted.device and (wanted.device == "none" or mode)
 
     def whole(seen: BootOverride) -> bool:
-        return taken(seen) and (wanted.device == "none" or seen.persistent == wanted.persistent)
+        return seen.certain and taken(seen) and (wanted.device == "none" or seen.persistent == wanted.persistent)
 
-    before = await bmc.boot_override()
-    if whole(before) and not wanted.uri and (wanted.persistent or wanted.device == "none"):
+    # What is for one boot only is always set again: nobody can tell whether it was used up meanwhile.
+    if (wanted.persistent or wanted.device == "none") and not wanted.uri and whole(await bmc.boot_override()):
         return Result(bmc.target.name, step)
-    result = await _set(
-        bmc,
-        step,
-        lambda: bmc.set_boot(wanted),
-        bmc.boot_override,
-        taken=taken,
-        expected=_override(wanted),
-        limits=limits,
-    )
-    if result.error is None and not whole(seen := await bmc.boot_override()):
+    seen = BootOverride()
+
+    async def look() -> BootOverride:
+        nonlocal seen
+        seen = await bmc.boot_override()
+        return seen
+
+    expected = _override(wanted)
+    result = await _set(bmc, step, lambda: bmc.set_boot(wanted), look, taken=taken, expected=expected, limits=limits)
+    if result.error is not None or whole(seen):
+        return result
+    if not seen.certain:
+        finding = Finding(
+            type="boot-flag-invalid",
+            severity="warning",
+            where=bmc.target.name,
+            expected=_override(wanted),
+            seen=f"{seen.device} stands there, but the BMC calls its own boot flags invalid",
+            hint="watch whether the server boots from it; Redfish may be more reliable",
+        )
+    else:
         finding = Finding(
             type="boot-not-as-often",
             severity="warning",
@@ -61,8 +72,7 @@ async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
             seen=_override(seen),
             hint="this BMC knows one kind of override only; arm it again before each boot, or leave it",
         )
-        return replace(result, findings=(*result.findings, finding))
-    return result
+    return replace(result, findings=(*result.findings, finding))
 
 
 async def boot_once(bmc: Bmc, device: BootDevice, limits: TimeLimits | None = None) -> Result:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scs_rack.bmc import Power, act
+from scs_rack.bmc import BootOverride, Power, act, settings
 from scs_rack.bmc.errors import NoAnswer, NotSupported, ProtocolLacks, Refused, SuiteRefused, WrongPassword, WrongUser
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
@@ -35,6 +35,9 @@ async def test_fleet_verbs(tmp_path: Path) -> None:
         assert (result.changed, result.error) == (True, None)
         assert (await act(bmc, "on", LIMITS)).changed is False
         assert (await act(bmc, "off", LIMITS)).changed is True
+        result = await settings.boot(bmc, BootOverride("pxe", mode="uefi"), LIMITS)
+        assert (result.changed, result.error) == (True, None)
+        assert [finding.type for finding in result.findings] == ["boot-flag-invalid"]  # it never sets the valid bit
         identity = await bmc.identity()
         assert (identity.bmc_firmware, identity.serial) == ("9.08", SERIAL)
         assert len((await bmc.macs()).bmc) == 1

@@ -49,6 +49,8 @@ class IpmiBmc(Bmc):
         self.target = target
         self._session = session
         self._raised = False
+        self._boot_set: BootDevice = "none"
+        """What this session has set."""
 
     async def power_state(self) -> Power:
         """Get Chassis Status (28.2)."""
@@ -107,11 +109,13 @@ class IpmiBmc(Bmc):
         """Get System Boot Options, parameter 5 (28.13)."""
         await self._administrator()
         data = await self._read(CHASSIS, 0x09, bytes([5, 0, 0]), 4)
-        if not data[2] & 0x80:
-            return BootOverride()
-        number = data[3] >> 2 & 0x0F
+        number, valid = data[3] >> 2 & 0x0F, bool(data[2] & 0x80)
+        if not valid and (not number or _DEVICES.get(number) != self._boot_set):
+            return BootOverride()  # left over from an earlier boot
         if number not in _DEVICES:
             raise NonsenseAnswer(f"{self.target.where}: unknown boot device {number}")
+        if not valid:
+            return BootOverride(_DEVICES[number], certain=False)
         return BootOverride(_DEVICES[number], bool(data[2] & 0x40), "uefi" if data[2] & 0x20 else "legacy")
 
     async def set_boot(self, wanted: BootOverride) -> None:
@@ -124,6 +128,7 @@ class IpmiBmc(Bmc):
                 await self._session.command(CHASSIS, 0x08, bytes([3, 0x08]))
         flags = 0x80 | 0x40 * wanted.persistent | 0x20 * (wanted.mode != "legacy") if wanted.device != "none" else 0
         await self._session.command(CHASSIS, 0x08, bytes([5, flags, _BOOT[wanted.device] << 2, 0, 0, 0]))
+        self._boot_set = wanted.device
 
     async def inventory(self) -> Inventory:
         """Identity, and boards with a FRU inventory; IPMI tells nothing of CPUs, memory and disks."""
