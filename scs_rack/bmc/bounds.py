@@ -9,8 +9,8 @@ from scs_rack.bmc.ipmi.sockets import SHARED
 from scs_rack.bmc.types import ProtocolName, Target
 from scs_rack.errors import ScsRackError
 
-AT_ONCE: dict[ProtocolName, int] = {"ipmi": 2048, "redfish": 256}
-"""BMCs in work at the same time, at most; a session in work holds about 20 KiB (IPMI) or 350 KiB (TLS buffers)."""
+AT_ONCE: dict[ProtocolName, int] = {"ipmi": 2048, "redfish": 384}
+"""BMCs in work at the same time, at most; a session in work holds about 20 KiB (IPMI) or 130 KiB (TLS)."""
 RATE = 5000.0
 """BMCs that are begun in a second, at most."""
 _RESERVE = 48
