@@ -96,7 +96,7 @@ def lags(site: Site) -> Tables:
         found[name] = strings(
             {
                 "admin_status": "up",
-                "mtu": site.options.mtu,
+                "mtu": site.switch.port_options.get(lag.ports[0], _NOTHING).mtu or site.options.mtu,
                 "min_links": lag.min_links,
                 "fallback": str(lag.fallback).lower(),
                 "fast_rate": str(lag.fast).lower(),

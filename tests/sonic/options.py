@@ -10,6 +10,7 @@ from scs_rack.design import Design, make_design
 from scs_rack.model import Rack
 from scs_rack.model.layer2 import Layer2
 from scs_rack.model.switching import Switching
+from scs_rack.sonic.site import switch_ports
 
 EXAMPLE = Path(__file__).parents[2] / "inventory/example/rack.yml"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFexampleexampleexampleexampleexampleexample someone@example"
@@ -119,3 +120,26 @@ def layer2s(draw: st.DrawFn, vlans: list[int]) -> Layer2:
         }
     vrfs = {"Vrfa": {"vni": 50_001, "vlan": 4001}} if any(one["vrf"] for one in segments.values()) else {}
     return Layer2.model_validate({"segments": segments, "vrfs": vrfs})
+
+
+@st.composite
+def spare_ports(draw: st.DrawFn, design: Design, switch: str) -> dict[str, dict]:
+    """Random purposes of ports of a leaf that have no cable: `ports` and `lags` of its stanza."""
+    own = design.switches[switch]
+    free = [port for port in switch_ports(own) if port not in own.ports]
+    chosen = draw(st.permutations(free))[:6] if len(free) > 6 else []
+    vlans = [network.vlan for network in design.rack.networks.values() if network.purpose == "external"]
+    purposes = [{"bgp": "fabric"}, {"bgp": "hosts", "description": "a border"}, {"enabled": True}, {"mtu": 9216}]
+    purposes += [{"untagged": vlan, "autoneg": False} for vlan in vlans] + [{"tagged": vlans}] * bool(vlans)
+    ports = {port: draw(st.sampled_from(purposes)) for port in chosen[:3]}
+    lags = {}
+    known = switch_ports(own)
+    alike = [port for port in chosen[3:6] if known[port].speed == known[chosen[3]].speed]
+    if chosen and vlans and draw(st.booleans()):
+        lags[f"PortChannel{draw(st.integers(0, 9999))}"] = {
+            "ports": alike,
+            "tagged": vlans,
+            "min_links": draw(st.integers(1, len(alike))),
+            "fallback": draw(st.booleans()),
+        }
+    return {"ports": ports, "lags": lags}

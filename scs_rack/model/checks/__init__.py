@@ -64,6 +64,8 @@ CHECKS: tuple[Check, ...] = (
     switch_ports.switch_port_use,
     switch_ports.switch_port_ends,
     switch_ports.lag_port,
+    switch_ports.lag_speed,
+    switch_ports.lag_settings,
     switch_ports.lag_cables,
     layer2.segment_vlan,
     layer2.segment_vni,

@@ -105,6 +105,41 @@ def lag_port(draft: Draft) -> Iterator[Problem]:
                 seen.setdefault(port, lag)
 
 
+def _speed(draft: Draft, switch: str, port: str) -> int:
+    """Speed in Mb/s that a port will run at."""
+    stated = draft.switches[switch].ports.get(port)
+    mine, far = draft.switch_ports[switch][port], draft.wiring.far.get((switch, port))
+    common = set(mine.speeds) & set(far.speeds) if far else set()
+    return (stated.speed if stated else None) or max(common, default=mine.speed)
+
+
+def lag_speed(draft: Draft) -> Iterator[Problem]:
+    """All ports of a LAG run at the same speed."""
+    for name, switch in draft.switches.items():
+        known = draft.switch_ports.get(name, {})
+        for lag, stated in switch.lags.items():
+            speeds = {_speed(draft, name, port): port for port in stated.ports if port in known}
+            if len(speeds) > 1:
+                text = " and ".join(f"{port} at {speed_name(speed)}" for speed, port in sorted(speeds.items()))
+                hint = f"it has {text}; state `speed` of some, or take other ports"
+                yield Problem(("switches", name, "lags", lag), "its ports run at different speeds", hint, "")
+
+
+def lag_settings(draft: Draft) -> Iterator[Problem]:
+    """A LAG has as many ports as must be up, and all have the same MTU."""
+    for name, switch in draft.switches.items():
+        for lag, stated in switch.lags.items():
+            path: Path = ("switches", name, "lags", lag)
+            if stated.min_links > len(stated.ports):
+                hint = f"it has {len(stated.ports)} in all"
+                yield Problem((*path, "min_links"), "more ports must be up than the LAG has", hint)
+            sizes = {switch.ports[port].mtu if port in switch.ports else None for port in stated.ports}
+            if len(sizes) > 1:
+                yield Problem(
+                    path, "its ports have different MTUs", "state the same `mtu` for all of them, or none", ""
+                )
+
+
 def lag_cables(draft: Draft) -> Iterator[Problem]:
     """All cables of a LAG lead to the same device, and to a LAG where that is a switch."""
     for name, switch in draft.switches.items():
