@@ -6,7 +6,7 @@ from pathlib import Path
 
 from scs_rack.paths import shipped
 
-_BESIDE = ("rack.yml", "group_vars", "host_vars")
+_BESIDE = ("rack.yml", "group_vars", "host_vars", "switches")
 
 
 def fingerprint(rack_dir: Path, secrets: Mapping[str, str], limit: Iterable[str] | None) -> str:

@@ -15,7 +15,7 @@ def test_the_same_input_gives_the_same_number(tmp_path, before):
     assert fingerprint(tmp_path / "rack", dict(SECRETS), None) == before
 
 
-@pytest.mark.parametrize("name", ["rack.yml", "group_vars/servers.yml", "host_vars/node1.yml"])
+@pytest.mark.parametrize("name", ["rack.yml", "group_vars/servers.yml", "host_vars/node1.yml", "switches/leaf1.yml"])
 def test_what_stands_beside_the_rack_file_counts(tmp_path, before, name):
     path = tmp_path / "rack" / name
     path.parent.mkdir(exist_ok=True)
