@@ -16,11 +16,13 @@ from scs_rack.bmc.errors import BmcError, NoAnswer, NonsenseAnswer, SuiteRefused
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
 from scs_rack.bmc.ipmi.sockets import Sockets
-from scs_rack.bmc.known import Known
+from scs_rack.bmc.known import Hint, Known
 from scs_rack.bmc.types import Bmc, ProtocolName, Target, TimeLimits
 
 if TYPE_CHECKING:
     import ssl
+
+    from scs_rack.bmc.redfish.transport import Service
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -109,6 +111,17 @@ class Fleet:
                     yield bmc
             finally:
                 service.close()
+
+    @asynccontextmanager
+    async def service(self, target: Target) -> AsyncIterator["Service"]:
+        """A Redfish service without a login, for what looks at logins themselves; nothing is known of it before."""
+        from scs_rack.bmc.redfish.transport import Service
+
+        service = Service(target, self._tls(), self.limits, Hint())
+        try:
+            yield service
+        finally:
+            service.close()
 
     async def run(
         self, targets: Iterable[Target], work: Callable[[Bmc], Awaitable[T]], within: float | None = None

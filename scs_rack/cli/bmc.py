@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.markup import escape
 
 from scs_rack.bmc.survey import differences, survey
-from scs_rack.cli import bmc_audit, bmc_firmware, bmc_media, bmc_read, bmc_rotate, bmc_users, fleet
+from scs_rack.cli import bmc_audit, bmc_firmware, bmc_media, bmc_qualify, bmc_read, bmc_rotate, bmc_users, fleet
 from scs_rack.cli.bmc_common import over, read
 from scs_rack.cli.common import Commands, add_command, add_noun
 
@@ -23,7 +23,7 @@ def register(commands: Commands) -> None:
         ("scs-rack bmc show -r inventory/lab", "scs-rack bmc show node1 -r inventory/lab --json"),
     )
     fleet.fleet_options(parser)
-    for subject in (bmc_read, bmc_media, bmc_users, bmc_firmware, bmc_audit, bmc_rotate):
+    for subject in (bmc_read, bmc_media, bmc_users, bmc_firmware, bmc_audit, bmc_rotate, bmc_qualify):
         subject.register(verbs)
 
 
