@@ -61,8 +61,8 @@ def fleet_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("servers", metavar="SERVER", nargs="*", help="only these servers (default: all, also spares)")
     limit_option(parser)
     json_option(parser)
-    parser.add_argument("--at-once", type=_positive, metavar="N", help="call no more than N BMCs at the same time")
-    parser.add_argument("--rate", type=_positive, metavar="N", help="begin no more than N BMCs in a second")
+    parser.add_argument("--at-once", type=positive, metavar="N", help="call no more than N BMCs at the same time")
+    parser.add_argument("--rate", type=positive, metavar="N", help="begin no more than N BMCs in a second")
 
 
 def call(args: argparse.Namespace) -> Call:
@@ -192,11 +192,11 @@ def print_failures(console: Console, outcomes: Sequence[Outcome[T]], findings: S
             console.print(f"      hint: {escape(finding.hint)}", style="dim", soft_wrap=True)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("a number from 1 on")
-    return value
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not text.isdecimal() or not 0 < int(text[:9]) == int(text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from 1 on")
+    return int(text)
 
 
 def error_data(error: BmcError | None) -> dict[str, str] | None:

@@ -69,7 +69,7 @@ def register(commands: Commands) -> None:
         parser.add_argument("--yes", action="store_true", help="don't ask first")
         if verb in {"off", "soft"}:
             words = "seconds that an operating system may take to shut down (default: 180)"
-            parser.add_argument("--wait", type=float, metavar="SECONDS", help=words)
+            parser.add_argument("--wait", type=fleet.positive, metavar="SECONDS", help=words)
         if verb == "off":
             words = "cut the power of all at once: nothing is drained, no operating system is asked"
             parser.add_argument("--now", action="store_true", help=words)

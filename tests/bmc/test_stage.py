@@ -301,3 +301,59 @@ def test_no_password_is_ever_printed(commands: Any) -> None:
     for words in (("power", "status"), ("power", "on", "--json"), ("bmc", "show", "--json")):
         _, out, err = commands(*words)
         assert PASSWORD not in out + err
+
+
+def test_a_plan_is_shown_and_nothing_done(hall: Hall, commands: Any) -> None:
+    code, out, _ = commands("power", "on", "--dry-run")
+    assert code == 0
+    assert "at once: node1, node2, node3, node4" in out
+    code, out, _ = commands("power", "on", "--dry-run", "--json")
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"server": f"node{n}", "action": "on", "after_seconds": 0.0} for n in range(1, 5)
+    ]
+    assert hall.on == []
+
+
+def test_each_outcome_is_a_line_of_json(hall: Hall, commands: Any) -> None:
+    code, out, err = commands("power", "on", "--json")
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert sorted(one["server"] for one in lines) == ["node1", "node2", "node3", "node4"]
+    assert all(one["result"]["changed"] and one["error"] is None for one in lines)
+    assert "4 of 4 servers" in err, "the plan is for people"
+
+
+def test_off_at_once_says_what_it_does_not_do(hall: Hall, commands: Any) -> None:
+    for machine in hall.machines.values():
+        machine.power.on = True
+    code, out, _ = commands("power", "off", "--now", "--yes")
+    assert code == 0
+    assert "nothing is drained, and no operating system is asked" in out
+    assert hall.on == []
+    assert {machine.power.actions[-1] for machine in hall.machines.values()} == {"kill"}
+    code, out, _ = commands("power", "off", "--yes")
+    assert (code, out.count("is off")) == (0, 4)
+
+
+def test_off_asks_operating_systems(hall: Hall, commands: Any) -> None:
+    for machine in hall.machines.values():
+        machine.power.on = True
+    code, out, _ = commands("power", "off", "--yes")
+    assert code == 0
+    assert out.index("first, storage: node4") < out.index("then, with the control plane: node1, node2, node3")
+    assert {machine.power.actions[-1] for machine in hall.machines.values()} == {"shutdown"}
+
+
+def test_an_interrupt_of_the_processors_is_sent(hall: Hall, commands: Any) -> None:
+    hall.machines["node1"].power.on = True
+    code, out, _ = commands("power", "nmi", "node1", "--yes")
+    assert code == 0
+    assert "nmi-not-observable" in out
+
+
+@pytest.mark.parametrize("words", [("--at-once", "0"), ("--rate", "x")])
+def test_nonsense_is_refused(words: tuple[str, str], commands: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        commands("power", "status", *words)
+    assert ended.value.code == 2
+    assert words[0] in capsys.readouterr().err
