@@ -17,7 +17,7 @@ from scs_rack.sonic.config_text import ConfigText, Unreadable, parse_config, rea
 from scs_rack.sonic.fault import Fault
 from scs_rack.sonic.links import End, links_of
 from scs_rack.sonic.rules.tools import rows, text
-from scs_rack.sonic.validity import Verdict, enterprise_marks, stated_release, verdicts, well_formed
+from scs_rack.sonic.validity import Verdict, enterprise_marks, masked, stated_release, verdicts, well_formed
 from scs_rack.sonic.yang.models import Models
 
 DEFAULT_RELEASE = "202505"
@@ -193,8 +193,9 @@ def _say(args: argparse.Namespace, judged: list[Judged], unreadable: list[Unread
                 "judged_by_yang": one.verdict.by_models,
                 "remarks": one.remarks,
                 "faults": [
-                    {"where": fault.where, "line": one.text.line(fault) if one.text else None, **asdict(fault)}
+                    {"where": told.where, "line": one.text.line(fault) if one.text else None, **asdict(told)}
                     for fault in one.verdict.faults
+                    for told in [masked(fault)]
                 ],
             }
             for one in judged
@@ -234,7 +235,7 @@ def _say_one(one: Judged) -> None:
         place = f"line {line}: " if line else ""
         severity = "warning: " if fault.severity == "warning" else ""
         more = f", and in {count(rows_alike - 1, 'row')} more" if rows_alike > 1 else ""
-        print(f"  {place}{severity}{fault}{more}{f' ({fault.hint})' if fault.hint else ''}")
+        print(f"  {place}{severity}{masked(fault)}{more}{f' ({fault.hint})' if fault.hint else ''}")
 
 
 def _alike(fault: Fault) -> Hashable:

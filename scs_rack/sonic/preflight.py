@@ -18,6 +18,7 @@ from scs_rack.sonic.fault import Fault, TablesLike
 from scs_rack.sonic.generate import config_db
 from scs_rack.sonic.links import fabric_faults, links_of
 from scs_rack.sonic.transport import Switch, SwitchRefused
+from scs_rack.sonic.validity import masked
 from scs_rack.sonic.yang.models import BadModels, Judge, Models, NoJudge, take_from_switch
 
 MODELS_FOLDER = "SCS_RACK_YANG_MODELS"
@@ -69,7 +70,7 @@ def _asked(switch: Switch) -> tuple[str, str]:
 
 
 def objections(switch: Switch, running: TablesLike, goal: TablesLike, wanted: TablesLike) -> list[Fault]:
-    """Errors that a switch would have with a configuration.
+    """Errors that a switch would have with a configuration; they tell no secret.
 
     Args:
         switch: the switch; its models judge.
@@ -87,7 +88,8 @@ def objections(switch: Switch, running: TablesLike, goal: TablesLike, wanted: Ta
         by_models = [one for one in by_models if one not in left or one.key in wanted.get(one.table, {})]
     told = {(fault.table, fault.key) for fault in by_models}
     own = [fault for fault in own_faults(goal) if fault.severity == "error"]
-    return [*by_models, *(one for one in own if not (one.models_tell and (one.table, one.key) in told))]
+    found = [*by_models, *(one for one in own if not (one.models_tell and (one.table, one.key) in told))]
+    return [masked(fault) for fault in found]
 
 
 def _by_models(judge: Judge | None, tables: TablesLike) -> list[Fault]:

@@ -6,7 +6,7 @@ the same by switch, in CONFIG_DB's words.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scs_rack.results import Finding
@@ -15,11 +15,13 @@ from scs_rack.sonic.fault import Fault, TablesLike
 from scs_rack.sonic.hardware import hardware_faults
 from scs_rack.sonic.links import End, fabric_faults
 from scs_rack.sonic.rules.tools import rows, text
+from scs_rack.sonic.secrets import SECRET_FIELDS, SECRET_KEYS
 from scs_rack.sonic.yang.models import Models
 
 COMPLETE = "202505"
 """From this release on `config reload FILE` refuses a file with a table that the models don't know."""
 _COMMUNITY = re.compile(r"version_(20\d{4})_\d+")
+_QUOTED = re.compile(r"'.*'|\".*\"", re.DOTALL)
 _ENTERPRISE_TABLES = frozenset({"BREAKOUT_PORTS", "BGP_GLOBALS_ROUTE_ADVERTISE", "COREDUMP", "LOOPBACK", "SNMP_SERVER"})
 _ENTERPRISE_FIELDS = {"FEATURE": "has_timer", "PORT": "parent_port"}
 
@@ -145,6 +147,15 @@ def verdicts(
     return found
 
 
+def masked(fault: Fault) -> Fault:
+    """A fault without the secret that it may be about, to be shown or logged."""
+    if fault.table in SECRET_KEYS:
+        return replace(fault, key="(secret)" if fault.key else "", message=_QUOTED.sub("the value", fault.message))
+    if fault.field in SECRET_FIELDS or (fault.table, fault.field) in SECRET_FIELDS:
+        return replace(fault, message=_QUOTED.sub("the value", fault.message))
+    return fault
+
+
 def judge(
     tables_by_switch: Mapping[str, Mapping[str, Any]],
     release_by_switch: Mapping[str, str],
@@ -158,6 +169,7 @@ def judge(
 
 
 def finding(switch: str, fault: Fault) -> Finding:
-    """A fault as a finding."""
+    """A fault as a finding, without secrets."""
+    fault = masked(fault)
     expected = "what the YANG models allow" if fault.kind != "rule" else "a configuration that works"
     return Finding("config-invalid", fault.severity, f"{switch} {fault.where}", expected, fault.message, fault.hint)

@@ -20,7 +20,7 @@ from scs_rack.sonic.generate import config_db, day0
 from scs_rack.sonic.hardware import hardware_faults
 from scs_rack.sonic.links import links_of
 from scs_rack.sonic.rows import stored
-from scs_rack.sonic.validity import enterprise_marks, judge, stated_release, verdict, verdicts
+from scs_rack.sonic.validity import enterprise_marks, judge, masked, stated_release, verdict, verdicts
 from scs_rack.sonic.yang.models import BadModels, Models, take_from_switch
 
 from .configs import base, pair
@@ -191,6 +191,19 @@ def test_findings_name_the_switch():
     assert (found.type, found.where) == ("config-invalid", "leaf1 PORT|Ethernet0.mtu")
 
 
+def test_no_secret_is_told(sonic_models):
+    tables = {
+        "TACPLUS": {"global": {"passkey": "my secret, with a comma"}},
+        "SNMP_COMMUNITY": {"xyz": {"TYPE": "RX"}},
+        "SNMP_USER": {"someone": {"SNMP_USER_AUTH_PASSWORD": "hunter2'\""}},
+    }
+    faults = verdict(tables, "202505", sonic_models).faults
+    told = [f"{masked(fault)} {fault.hint}" for fault in faults]
+    assert len([line for line in told if "the value" in line or "(secret)" in line]) >= 2
+    assert not [line for line in told if "my secret" in line or "xyz" in line or "hunter2" in line]
+    assert not [one for one in judge({"x": tables}, {"x": "202505"}, sonic_models) if "my secret" in one.seen]
+
+
 def test_images_of_vendors_are_told():
     tables = {
         "VERSIONS": {"DATABASE": {"VERSION": "version_4_0_3"}},
@@ -252,9 +265,7 @@ def test_the_base_is_valid_by_the_models(sonic_models):
     assert [str(fault) for one in found.values() for fault in one.faults] == []
 
 
-VALUES = st.sampled_from(
-    ["", "x", "-1", "up", "99999999", "Ethernet99", "Vlan7", "fe80::1", ["a"], {"a": "b"}, None, 7]
-)
+VALUES = st.sampled_from(["", "x", "-1", "up", "99999999", "Ethernet99", "Vlan7", "fe80::1", ["a"], {"a": "b"}])
 
 
 @st.composite

@@ -65,6 +65,9 @@ CASES = {
     "schema DEMO_PORT|Demo1.speed: holds a list, and one value belongs here [takes 10..100]": changed(
         "DEMO_PORT", "Demo1", speed=["10"]
     ),
+    "schema DEMO_PORT|Demo1.words: holds nothing, and a value belongs here []": changed(
+        "DEMO_PORT", "Demo1", words=None
+    ),
     "schema DEMO_PORT|Demo1.state: holds fields, and a value belongs here [takes one of up, down]": changed(
         "DEMO_PORT", "Demo1", state={"a": "b"}
     ),

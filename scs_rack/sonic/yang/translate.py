@@ -106,6 +106,9 @@ class Translation:
             elif leaf is None:
                 hint = _nearest(name, node.leaves)
                 faults.append(Fault("the models know no such field", table, key, name, hint, "schema"))
+            elif value is None:
+                hint = leaf.takes and f"takes {leaf.takes}"
+                faults.append(Fault("holds nothing, and a value belongs here", table, key, name, hint, "schema"))
             elif isinstance(value, Mapping):
                 hint = leaf.takes and f"takes {leaf.takes}"
                 faults.append(Fault("holds fields, and a value belongs here", table, key, name, hint, "schema"))
