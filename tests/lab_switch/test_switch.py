@@ -336,11 +336,10 @@ def test_frrcfgd_forgets_neighbours_on_an_frr_without_bgp(machines):
 def test_frrcfgd_of_202411_takes_true_only_and_its_models_up_only(machines):
     version = machines.folder / NAME / "root/etc/sonic/sonic_version.yml"
     text = version.read_text()
-    models = machines.folder / NAME / "root/usr/local/yang-models"
+    models = "/usr/local/yang-models"
     try:
         version.write_text(text.replace("202505", "202411"))
-        if models.exists():
-            models.rename(models.with_name("away"))
+        sh_on(machines, f"if [ -e {models} ]; then mv {models} {models}.away; fi")
         sh_on(machines, "systemctl restart bgp")
         assert until(10, lambda: "router bgp 65001" in bgp(machines))
         assert "neighbor FABRIC activate" not in bgp(machines)
@@ -353,8 +352,17 @@ def test_frrcfgd_of_202411_takes_true_only_and_its_models_up_only(machines):
         assert "admin_status must be up or down" in said, "one invalid row blocks all changes"
     finally:
         version.write_text(text)
-        if models.with_name("away").exists():
-            models.with_name("away").rename(models)
+        sh_on(machines, f"if [ -e {models}.away ]; then mv {models}.away {models}; fi")
+
+
+def test_rows_that_make_no_sense_do_not_stop_it(machines):
+    """SONiC loads what it is given; whoever reads it must live with that."""
+    sh_on(machines, "sonic-db-cli CONFIG_DB hset 'PORT|Ethernet3' mtu banana")
+    sh_on(machines, "sonic-db-cli CONFIG_DB hset 'BGP_NEIGHBOR_AF|nonsense' route_map_in x; sleep 0.5")
+    assert ready(machines)
+    sh_on(machines, "sonic-db-cli CONFIG_DB del 'BGP_NEIGHBOR_AF|nonsense'; config interface mtu Ethernet3 9100")
+    sh_on(machines, "config hostname still-here")
+    assert until(10, lambda: sh_on(machines, "hostname").strip() == "still-here")
 
 
 def test_images_are_installed_kept_and_removed(machines):

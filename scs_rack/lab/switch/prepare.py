@@ -30,7 +30,9 @@ COMMANDS = {
     "ztp": ("ztp", "command"),
 }
 """Commands of the switch: module and function."""
-MODELS = "usr/local/yang-models"
+MODELS = "usr/local/lib/yang-models"
+"""Models of all releases, a folder each."""
+VERSION_FILE = "etc/sonic/sonic_version.yml"
 STARTUP = "etc/sonic/config_db.json"
 PLATFORM = "etc/labswitch/platform.json"
 FACTORY = "etc/labswitch/factory.json"
@@ -207,24 +209,31 @@ def _admin(root: Path, key: str | None) -> None:
         path.chmod(mode)
 
 
-def _models(release: str) -> Path | None:
-    """Folder with SONiC's YANG models of a release; None where there is none.
+def _models(release: str) -> dict[str, Path]:
+    """Folders with SONiC's YANG models by release, as far as there are any.
 
     They are looked for in $SCS_RACK_YANG_MODELS, in the cache, and in a folder `shared` beside the checkout.
     """
     stated = os.environ.get("SCS_RACK_YANG_MODELS")
     beside = Path(__file__).resolve().parents[4] / "shared/data/sonic-yang"
-    tops = [Path(stated).expanduser()] if stated else [paths.cache_root() / "yang-models", beside]
-    folders = (folder for top in tops for folder in (top / release, top))
-    return next((folder for folder in folders if any(folder.glob("sonic-*.yang"))), None)
+    found: dict[str, Path] = {}
+    for top in [Path(stated).expanduser()] if stated else [beside, paths.cache_root() / "yang-models"]:
+        found |= {path.parent.name: path.parent for path in top.glob("*/sonic-port.yang")}
+        if (top / "sonic-port.yang").exists():
+            found[release] = top
+    return found
 
 
 def _give_models(root: Path, release: str) -> None:
-    folder, target = _models(release), root / MODELS
+    """Each image brings its own models; which are in use is seen to at boot."""
+    target = root / MODELS
     if target.exists():
-        shutil.rmtree(target)
-    if folder is not None:
-        shutil.copytree(folder, target, ignore=lambda _, names: [name for name in names if not name.endswith(".yang")])
+        return
+    for name, folder in _models(release).items():
+        if len(name) <= len("202505") and (name.isdigit() or name == "master"):
+            (target / name).mkdir(parents=True)
+            for path in folder.glob("*.yang"):
+                shutil.copyfile(path, target / name / path.name)
 
 
 def _factory(tables: Tables) -> Tables:
@@ -326,10 +335,9 @@ def prepare(
         _write(root, PLATFORM, json.dumps(_modes(model)) + "\n")
     release = design.switches[name].release
     _give_models(root, release)
-    _write(
-        root, "etc/sonic/sonic_version.yml",
-        VERSION.format(version=f"{release}.0-lab", release=release, kernel=os.uname().release),
-    )  # fmt: skip
+    if not (root / VERSION_FILE).exists():  # else it runs what was installed on it
+        version = VERSION.format(version=f"{release}.0-lab", release=release, kernel=os.uname().release)
+        _write(root, VERSION_FILE, version)
     _write(root, "etc/hostname", f"{name}\n")
     _write(root, "etc/hosts", f"127.0.0.1 localhost {name}\n::1 localhost\n")
     _write(root, "etc/ssh/sshd_config.d/lab-switch.conf", SSHD)

@@ -102,7 +102,10 @@ class Daemon:
         hostname = tables.get("DEVICE_METADATA", {}).get("localhost", {}).get("hostname")
         if hostname and hostname != socket.gethostname():
             run("hostname", hostname)
-        apply_kernel(tables, self.taggers, _strings(faults.get("cut")))
+        try:
+            apply_kernel(tables, self.taggers, _strings(faults.get("cut")))
+        except (ValueError, TypeError, KeyError) as error:  # CONFIG_DB may hold anything; SONiC's daemons log it too
+            log.error("kernel: %r", error)  # noqa: TRY400 (the message says it all)
         lost = routing.apply(tables)
         if lost:
             log.error("FRR: %s", lost)

@@ -22,6 +22,8 @@ from scs_rack.lab.switch.device.cmdtree import Aborted, Argument, Exit, Group, O
 
 HOST = Path("/host")
 STATE = HOST / "boot.json"
+ALL_MODELS = Path("/usr/local/lib/yang-models")
+MODELS = Path("/usr/local/yang-models")
 PREFIX = "SONiC-OS-"
 YES = Option(("-y", "--yes"))
 _VERSION = re.compile(rb'^image_version="([^"\n]{1,100})"$', re.MULTILINE)
@@ -84,6 +86,16 @@ def switch_at_boot() -> None:
         releases.IMAGE.write_text(text, encoding="utf-8")
     if STATE.exists():
         _write(state)
+    use_models()
+
+
+def use_models() -> None:
+    """Have the YANG models of the image that runs where SONiC has them; none where there are none."""
+    MODELS.unlink(missing_ok=True)
+    number = releases.number()
+    of_release = ALL_MODELS / ("master" if number == releases.NEWEST else str(number))
+    if of_release.is_dir():
+        MODELS.symlink_to(of_release)
 
 
 def print_list() -> None:

@@ -8,6 +8,7 @@ they are missing until the container is started again.
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 from scs_rack.lab.switch.device import configdb
@@ -19,6 +20,8 @@ FRR = Path("/etc/frr/frr.conf")
 LOST = Path("/run/labswitch-lost.json")
 """Peer groups and neighbours that frrcfgd wrongly believes to exist."""
 AF_TABLES = ("BGP_GLOBALS_AF", "BGP_NEIGHBOR_AF", "BGP_PEER_GROUP_AF")
+BAD_ROWS = (KeyError, ValueError, IndexError, TypeError, AttributeError)
+"""What rows that no model would allow lead to; nothing keeps them from being written."""
 _UNNUMBERED = ("Ethernet", "PortChannel", "Vlan")
 
 
@@ -82,8 +85,12 @@ def render() -> None:
     LOST.unlink(missing_ok=True)
     client = configdb.wait_until_loaded()
     tables = configdb.read(client)
-    if not mode(tables).startswith("split"):
+    if mode(tables).startswith("split"):
+        return
+    try:
         FRR.write_text(frr_conf(as_release(tables, releases.number())), encoding="utf-8")
+    except BAD_ROWS as error:
+        print(f"frr.conf stays as it was: {error!r}", file=sys.stderr)
 
 
 def apply(tables: Tables) -> str | None:
@@ -97,8 +104,8 @@ def apply(tables: Tables) -> str | None:
         LOST.write_text(json.dumps(sorted(lost)), encoding="utf-8")
     try:
         after = frr_conf(without(tables, lost))
-    except KeyError as error:
-        return f"CONFIG_DB refers to what is not there: {error}"
+    except BAD_ROWS as error:
+        return f"CONFIG_DB holds what makes no sense: {error!r}"
     if before == after:
         return None
     FRR.write_text(after, encoding="utf-8")
