@@ -189,38 +189,14 @@ SYSTEM = "/redfish/v1/Systems/1"
 
 @needs_curl
 @redfish
-def test_curl_reads_the_tree(bmc: Running) -> None:
+def test_curl_reads_the_root_and_what_is_open(bmc: Running) -> None:
     assert curl(bmc, "/redfish", login=None)[1] == {"v1": "/redfish/v1/"}
-    status, root = curl(bmc, "/redfish/v1/", login=None)
+    status, _ = curl(bmc, "/redfish/v1/", login=None)
     assert status == 200
-    seen: set[str] = set()
-    waiting = [root]
-    while waiting:  # every link leads somewhere
-        found = waiting.pop()
-        for path in _links(found):
-            if path not in seen and "#" not in path:
-                seen.add(path)
-                status, resource = curl(bmc, path)
-                assert status == 200, path
-                assert resource["@odata.id"].rstrip("/") == path.rstrip("/")
-                waiting.append(resource)
-    assert {SYSTEM, "/redfish/v1/Managers/1", "/redfish/v1/Chassis/1"} <= seen
     nic = curl(bmc, f"{SYSTEM}/EthernetInterfaces/mgmt0")[1]
     assert nic["MACAddress"] == "02:5C:05:00:01:01"
     own = curl(bmc, "/redfish/v1/Managers/1/EthernetInterfaces/1")[1]
     assert own["MACAddress"] == "02:5C:05:00:01:00"
-
-
-def _links(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key == "@odata.id":
-                yield inner
-            else:
-                yield from _links(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _links(inner)
 
 
 @needs_curl
