@@ -26,7 +26,8 @@ from scs_rack.sonic.transport import Switch, on_all, switches
 
 def register(commands: Commands) -> None:
     """Add `switch` and its verbs."""
-    from scs_rack.cli.switch_backup import add_backup  # here: these files import this one
+    from scs_rack.cli.switch_accounts import add_accounts  # here: these files import this one
+    from scs_rack.cli.switch_backup import add_backup
     from scs_rack.cli.switch_change import add_apply, add_rollback
     from scs_rack.cli.switch_import import add_import
     from scs_rack.cli.switch_models import add_models
@@ -46,6 +47,7 @@ def register(commands: Commands) -> None:
         add_upgrade,
         add_serve,
         add_import,
+        add_accounts,
     ):
         add(verbs)
     parser = add_command(

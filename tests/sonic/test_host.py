@@ -1,15 +1,22 @@
 """What CONFIG_DB has no table for: accounts, keys, default communities, FRR's own file."""
 
+import json
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from scs_rack.cli import switch_accounts
+from scs_rack.cli.main import main
 from scs_rack.paths import cache_root
 from scs_rack.report.files import rendered
+from scs_rack.sonic.accounts import bring
 from scs_rack.sonic.generate import frr_file
 from scs_rack.sonic.host import accounts, host_script
+from scs_rack.sonic.transport import SwitchRefused
 
 from .options import KEY, RELEASES, everything
 from .racks import shipped
@@ -87,6 +94,44 @@ def test_an_admin_who_became_an_operator_loses_the_groups(switch):
         script.replace("account anna sudo,docker,redis,adm", "account anna users")
     )
     assert "docker" not in (switch.root / "in/anna").read_text(encoding="utf-8")
+
+
+class Reached:
+    """A switch that runs what it is given in the folder of the fixture."""
+
+    def __init__(self, run, name="leaf1"):
+        self.name, self.run = name, run
+        self.ctx = SimpleNamespace(design=everything("202505"))
+
+    def locked(self):
+        return nullcontext()
+
+    def ask(self, command, *, stdin, timeout):
+        assert command == "sudo -n sh -s"
+        return "\n".join(self.run(stdin))
+
+
+def test_accounts_are_brought_and_looked_at_again(switch):
+    assert "made account anna" in bring(Reached(switch))
+    assert bring(Reached(switch)) == []
+
+
+def test_a_switch_that_forgets_accounts_is_told_of():
+    with pytest.raises(SwitchRefused, match="was set and is not so: set keys of anna"):
+        bring(Reached(lambda _script: ["set keys of anna"]))
+
+
+def test_the_command_tells_what_it_changed(switch, monkeypatch, capsys):
+    ctx = SimpleNamespace(design=everything("202505"))
+    monkeypatch.setattr(switch_accounts, "devices", lambda _args: ctx)
+    monkeypatch.setattr(switch_accounts, "switches", lambda _ctx: [Reached(switch)])
+    monkeypatch.setattr(
+        "scs_rack.sonic.accounts.on_all", lambda all_of_them, work: {one.name: work(one) for one in all_of_them}
+    )
+    assert main(["switch", "accounts", "-r", "inventory/example"]) == 0
+    assert "leaf1: made account anna" in capsys.readouterr().out
+    assert main(["switch", "accounts", "-r", "inventory/example", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"leaf1": {"changed": []}}
 
 
 def test_default_communities_go(switch):
