@@ -1,4 +1,4 @@
-"""Bring accounts and keys to switches over SSH, and see that they are there; the script of `host` tells what it does."""
+"""Bring accounts and keys to switches over SSH, and see that they are there; the script of `host` tells it all."""
 
 from collections.abc import Iterable
 

@@ -22,6 +22,10 @@ from .options import KEY, RELEASES, everything
 from .racks import shipped
 
 
+IMAGES = cache_root() / "images"
+"""Node images of this machine; tests themselves have a cache of their own."""
+
+
 def test_a_rack_that_states_no_users_has_no_script():
     assert host_script(shipped("lab"), "leaf1") is None
     assert accounts(shipped("lab").switches["leaf1"]) is None
@@ -147,7 +151,7 @@ def vtysh():
     """Command that runs vtysh: of this machine, else of a node image that lies in the cache."""
     if found := shutil.which("vtysh"):
         return [found]
-    for root in sorted(cache_root().glob("images/*/root")):
+    for root in sorted(IMAGES.glob("*/root")):
         loader = next(iter(root.glob("usr/lib64/ld-linux-*.so.*")), None) or next(
             iter(root.glob("usr/lib/ld-linux-*.so.*")), None
         )
