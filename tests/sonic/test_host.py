@@ -21,7 +21,6 @@ from scs_rack.sonic.transport import SwitchRefused
 from .options import KEY, RELEASES, everything
 from .racks import shipped
 
-
 IMAGES = cache_root() / "images"
 """Node images of this machine; tests themselves have a cache of their own."""
 
