@@ -71,6 +71,9 @@ def test_ztp_lets_us_in_before_it_gives_up_its_address_and_installs_first():
     told = json.loads(ztp_json(SERVICE, LEAF, image=True))["ztp"]
     assert list(told) == ["01-firmware", "02-login", "03-configdb-json"]
     assert "01-firmware" not in json.loads(ztp_json(SERVICE, LEAF, image=False))["ztp"]
+    assert "02-host" not in told
+    told = json.loads(ztp_json(SERVICE, LEAF, image=False, host=True))["ztp"]
+    assert told["02-host"]["plugin"]["url"]["source"] == SERVICE.url(LEAF, "host.sh")
 
 
 def test_the_login_script_is_one_a_shell_takes_and_adds_the_key_once(tmp_path):

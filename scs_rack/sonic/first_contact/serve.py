@@ -25,6 +25,7 @@ WORDS = {
     "image": "fetches the image",
     "login.sh": "fetches our key",
     "config_db.json": "fetches its configuration",
+    "host.sh": "fetches its accounts",
     "hello": "told its host key",
 }
 _LEASED = re.compile(r"DHCPACK\([^)]+\) (?P<ip>\S+) (?P<mac>[0-9a-f:]{17})")

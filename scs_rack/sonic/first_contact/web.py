@@ -12,6 +12,7 @@ from scs_rack.design import Design
 from scs_rack.sonic.first_contact.contacts import PORT, Contact, Service
 from scs_rack.sonic.first_contact.ztp import login_script, ztp_json
 from scs_rack.sonic.generate import day0
+from scs_rack.sonic.host import host_script
 
 HOST_KEY = re.compile(r"(ssh-ed25519 [A-Za-z0-9+/]{68})(?: [ -~]{0,255})?\n?")
 """A public host key as sshd writes it: type, 51 bytes in base64, comment (RFC 8709, 4)."""
@@ -79,11 +80,16 @@ class Answers:
         if name in ("image", "onie-installer") and self._image is not None:
             self._told(Told(contact, name))
             return web.FileResponse(self._image)
+        script = host_script(self._design, contact.name)
         makers = {
-            "ztp.json": lambda: ztp_json(self._service, contact, image=self._image is not None),
+            "ztp.json": lambda: ztp_json(
+                self._service, contact, image=self._image is not None, host=script is not None
+            ),
             "login.sh": lambda: login_script(self._service, contact, self._key),
             "config_db.json": lambda: json.dumps(day0(self._design, contact.name), indent=2, sort_keys=True) + "\n",
         }
+        if script is not None:
+            makers["host.sh"] = lambda: script
         if name not in makers:
             raise web.HTTPNotFound
         self._told(Told(contact, name))

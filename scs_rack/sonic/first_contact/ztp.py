@@ -27,12 +27,21 @@ curl --silent --show-error --fail --max-time 30 --output /dev/null \\
 """
 
 
-def ztp_json(service: Service, contact: Contact, *, image: bool) -> str:
-    """The ztp.json of a switch; with an image it is installed where another one runs."""
+def ztp_json(service: Service, contact: Contact, *, image: bool, host: bool = False) -> str:
+    """The ztp.json of a switch; with an image it is installed where another one runs.
+
+    Args:
+        service: where the switch gets its files.
+        contact: the switch.
+        image: there is an image to install.
+        host: there is a script for what CONFIG_DB has no table for (accounts).
+    """
     ztp: dict[str, Any] = {
         "02-login": {"plugin": {"url": {"source": service.url(contact, "login.sh")}}},
         "03-configdb-json": {"url": {"source": service.url(contact, "config_db.json")}, "save-config": True},
     }
+    if host:
+        ztp["02-host"] = {"plugin": {"url": {"source": service.url(contact, "host.sh")}}}
     if image:
         ztp["01-firmware"] = {"install": {"url": service.url(contact, "image"), "set-default": True}}
     return json.dumps({"ztp": dict(sorted(ztp.items()))}, indent=2) + "\n"
