@@ -5,15 +5,19 @@ it runs where somebody has put them (SCS_RACK_CSDL), and what it judged clean is
 else a test compares the tree with these digests: whatever changed since has not been judged.
 """
 
+import base64
 import json
 import re
+import ssl
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from scs_rack import pki
 from scs_rack.lab.bmc.config import BmcConfig
@@ -22,7 +26,7 @@ from scs_rack.lab.bmc.power import FakePower
 from scs_rack.lab.bmc.redfish.routes import ROOT, ROUTES, Call
 from scs_rack.lab.bmc.redfish_server import RedfishServer
 
-from .running import PASSWORD, running
+from .running import PASSWORD, Running, running
 
 FILE = Path(__file__).with_name("judged.json")
 TOOL = "redfish-service-validator"
@@ -90,9 +94,32 @@ def digests(folder: Path, kind: str) -> dict[str, str]:
     }
 
 
+_SYSTEM = f"{ROOT}/Systems/1"
+_BEFORE = {
+    f"{_SYSTEM}/Actions/ComputerSystem.Reset": {"ResetType": "On"},
+    f"{ROOT}/Managers/1/VirtualMedia/CD/Actions/VirtualMedia.InsertMedia": {"Image": "http://images.example/a.iso"},
+    f"{ROOT}/UpdateService/Actions/UpdateService.SimpleUpdate": {"ImageURI": "http://127.0.0.1:9/none.bin"},
+    f"{ROOT}/EventService/Subscriptions": {"Destination": "http://127.0.0.1:9/", "Protocol": "Redfish"},
+    f"{ROOT}/AccountService/Accounts": {"UserName": "joe", "Password": "Passw0rd-of-Joe", "RoleId": "Operator"},
+}
+"""What is done first, so that there are entries, tasks, subscriptions and accounts to judge."""
+
+
+def _fill(bmc: Running, kind: str) -> None:
+    trusted = ssl.create_default_context(cafile=bmc.ca)
+    login = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
+    headers = {"Authorization": login, "Content-Type": "application/json"}
+    for path, body in _BEFORE.items():
+        if kind == "server" or "Service" in path:
+            request = Request(f"{bmc.url}{path}", json.dumps(body).encode(), headers)
+            urlopen(request, context=trusted, timeout=10).close()
+    time.sleep(0.5)
+
+
 def judge(folder: Path, kind: str, csdl: Path) -> tuple[int, str]:
     """Run the validator; returns the number of resources that it judged, and what it found wrong with any."""
     with running(folder, kind=kind, both=False) as it:
+        _fill(it, kind)
         (folder / "judge.ini").write_text(f"[Authentication]\nuser=admin\npassword={PASSWORD}\n")
         done = it.run(
             Path(sys.executable).parent / "rf_service_validator", "-c", "judge.ini", "-r", it.url, "--authtype",
