@@ -39,6 +39,7 @@ async def ask(target: Target, limits: TimeLimits, work: str) -> Any:
     except _Late:
         raise
     except NoAnswer:
+        await asyncio.sleep(limits.patience[0] if limits.patience else 0.0)
         return await _ask(target, limits, work)
 
 

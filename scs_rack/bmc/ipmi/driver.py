@@ -48,7 +48,6 @@ class IpmiBmc(Bmc):
     def __init__(self, target: Target, session: IpmiSession) -> None:
         self.target = target
         self._session = session
-        self._raised = False
         self._boot_set: BootDevice = "none"
         """What this session has set."""
 
@@ -98,7 +97,7 @@ class IpmiBmc(Bmc):
 
     async def macs(self) -> Macs:
         """Get LAN Configuration Parameters, parameter 5 (23.2). The server's own NICs are not in the standard."""
-        await self._administrator()  # operator would do
+        await self._session.administrator()  # operator would do
         try:
             data = await self._read(TRANSPORT, 0x02, bytes([THIS_CHANNEL, 5, 0, 0]), 7)
         except Refused:  # the parameter is optional
@@ -107,7 +106,7 @@ class IpmiBmc(Bmc):
 
     async def boot_override(self) -> BootOverride:
         """Get System Boot Options, parameter 5 (28.13)."""
-        await self._administrator()
+        await self._session.administrator()
         data = await self._read(CHASSIS, 0x09, bytes([5, 0, 0]), 4)
         number, valid = data[3] >> 2 & 0x0F, bool(data[2] & 0x80)
         if not valid and (not number or _DEVICES.get(number) != self._boot_set):
@@ -122,7 +121,7 @@ class IpmiBmc(Bmc):
         """Set System Boot Options, parameter 5 (28.12)."""
         if wanted.device not in _BOOT:
             raise ProtocolLacks(f"{self.target.where}: IPMI can't boot from {wanted.device}", "Redfish can")
-        await self._administrator()
+        await self._session.administrator()
         if wanted.device != "none":
             with contextlib.suppress(Refused):  # else many BMCs forget it after 60 s (parameter 3, bit 3)
                 await self._session.command(CHASSIS, 0x08, bytes([3, 0x08]))
@@ -150,7 +149,7 @@ class IpmiBmc(Bmc):
 
     async def clear_events(self) -> None:
         """Clear SEL."""
-        await self._administrator()
+        await self._session.administrator()
         await sel.clear(self._session, self.target.where)
 
     async def clock(self) -> dt.datetime | None:
@@ -164,22 +163,22 @@ class IpmiBmc(Bmc):
 
     async def set_identify(self, *, on: bool) -> None:
         """Chassis Identify (28.5): for ever, or off."""
-        await self._administrator()
+        await self._session.administrator()
         await self._session.command(CHASSIS, 0x04, bytes([0, on]))
 
     async def power_draw(self) -> PowerDraw:
         """DCMI."""
-        await self._administrator()
+        await self._session.administrator()
         return await dcmi.draw(self._session, self.target.where)
 
     async def power_limit(self) -> PowerLimit:
         """DCMI."""
-        await self._administrator()
+        await self._session.administrator()
         return await dcmi.limit(self._session, self.target.where)
 
     async def set_power_limit(self, watts: int | None) -> None:
         """DCMI."""
-        await self._administrator()
+        await self._session.administrator()
         await dcmi.set_limit(self._session, self.target.where, watts)
 
     async def firmware(self) -> tuple[Firmware, ...]:
@@ -188,51 +187,48 @@ class IpmiBmc(Bmc):
 
     async def users(self) -> tuple[User, ...]:
         """Accounts of this channel."""
-        await self._administrator()
+        await self._session.administrator()
         return await users.read(self._session, self.target.where)
 
     async def add_user(self, name: str, password: str, role: Role) -> None:
         """See `users.add`."""
-        await self._administrator()
+        await self._session.administrator()
         await users.add(self._session, self.target.where, name, password, role)
 
     async def set_user(self, name: str, *, role: Role | None = None, enabled: bool | None = None) -> None:
         """See `users.change`."""
-        await self._administrator()
+        await self._session.administrator()
         await users.change(self._session, self.target.where, name, role, enabled=enabled)
 
     async def set_password(self, name: str, password: str) -> None:
         """See `users.set_password`."""
-        await self._administrator()
+        await self._session.administrator()
         await users.set_password(self._session, self.target.where, name, password)
 
     async def remove_user(self, name: str) -> None:
         """See `users.remove`."""
-        await self._administrator()
+        await self._session.administrator()
         await users.remove(self._session, self.target.where, name)
 
     async def reset_bmc(self) -> None:
         """Cold Reset (20.2)."""
-        await self._administrator()
+        await self._session.administrator()
         with contextlib.suppress(AnswerLost):  # many are gone before they answer
             await self._session.command(APP, 0x02, once=True)
 
     def console(self) -> AbstractAsyncContextManager[Console]:
         """Serial over LAN."""
+        self._session.release()
         return deep.console(self.target, self._session.limits)
 
     async def _deep(self, work: str) -> Any:
+        self._session.release()  # BMCs have room for few
         return await deep.ask(self.target, self._session.limits, work)
 
     async def _control(self, number: int, *, once: bool) -> None:
         """Chassis Control (28.3)."""
-        await self._administrator()
+        await self._session.administrator()
         await self._session.command(CHASSIS, 0x02, bytes([number]), once=once)
-
-    async def _administrator(self) -> None:
-        if not self._raised:
-            await self._session.administrator()
-            self._raised = True
 
     async def _read(self, netfn: int, number: int, data: bytes, least: int) -> bytes:
         answer = await self._session.command(netfn, number, data)

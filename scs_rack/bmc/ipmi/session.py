@@ -74,6 +74,7 @@ class IpmiSession:
         self._suites = suites
         self._link = Link(target, sockets)
         self._login: Login | None = None
+        self._raised = False
         self._sequence_out = 0
         self._highest_in = 0
         self._seen: set[int] = set()
@@ -83,17 +84,34 @@ class IpmiSession:
     async def __aenter__(self) -> Self:
         await self._link.open()
         try:
-            self._login = await login(self._link, self._target, self.limits, self._suites)
+            await self._begin()
         except BaseException:
             self._link.close()
             raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        self.release()
+        self._suites = ()
+        self._link.close()
+
+    def release(self) -> None:
+        """Close the session, so that another program may have its place; the next command opens one again."""
         if self._login is not None:  # the answer to a close is not waited for
             self._link.send(self._sealed(self._message(APP, 0x3C, self._login.bmc.to_bytes(4, "little"))))
-            self._login = None
-        self._link.close()
+        self._login = None
+
+    async def _begin(self) -> None:
+        """Log in; again after a pause where the BMC has no free session."""
+        self._sequence_out, self._highest_in, self._seen, self._raised = 0, 0, set(), False
+        for pause in self.limits.patience[:_PATIENCE]:
+            try:
+                self._login = await login(self._link, self._target, self.limits, self._suites)
+            except Busy:
+                await asyncio.sleep(pause)
+            else:
+                return
+        self._login = await login(self._link, self._target, self.limits, self._suites)
 
     @property
     def suite(self) -> int:
@@ -125,6 +143,8 @@ class IpmiSession:
 
     async def _run(self, netfn: int, number: int, data: bytes, *, once: bool) -> bytes:
         async with self._lock:
+            if self._login is None and self._suites:
+                await self._begin()
             request = self._message(netfn, number, data)
 
             def match(raw: bytes) -> wire.Message | None:
@@ -147,11 +167,14 @@ class IpmiSession:
         return answer.data[1:]
 
     async def administrator(self) -> None:
-        """Raise the session's privilege, which changes ask for (22.18)."""
+        """Raise the session's privilege, which changes ask for (22.18); once a session."""
+        if self._raised and self._login is not None:
+            return
         try:
             await self.command(APP, 0x3B, bytes([rakp.ADMINISTRATOR]))
         except Refused as error:
             raise PrivilegeTooLow(f"{self._link.where}: user {self._target.user} is no administrator") from error
+        self._raised = True
 
     def _message(self, netfn: int, number: int, data: bytes) -> wire.Message:
         self._request = (self._request + 1) % 64

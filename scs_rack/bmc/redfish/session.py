@@ -1,14 +1,17 @@
 """A login to a Redfish service that is deleted at the end (DSP0266, 13.3)."""
 
+import asyncio
 import base64
 import contextlib
 from typing import Any, Self
 
-from scs_rack.bmc.errors import BmcError, LoginFailed, NonsenseAnswer, NotSupported, Refused, WrongPassword
+from scs_rack.bmc.errors import BmcError, Busy, LoginFailed, NonsenseAnswer, NotSupported, Refused, WrongPassword
 from scs_rack.bmc.redfish.read import link
 from scs_rack.bmc.redfish.transport import Reply, Service
 
 SESSIONS = "/redfish/v1/SessionService/Sessions"
+_PATIENCE = 2
+"""How often a login is tried again that a BMC had no free session for."""
 _WRONG = frozenset({"InvalidLoginAttempt", "UnauthorizedLoginAttempt"})
 """Identifiers of messages that mean a wrong password, where the status is not 401 (HPE iLO answers 400)."""
 
@@ -53,13 +56,24 @@ class Session:
         self._visits = 0
         self._forget()
         try:
-            await self._login()
+            await self._login_patiently()
         except NotSupported:
             self.service.headers["Authorization"] = self._basic()
         except WrongPassword:
             if await self._has_sessions():
                 raise
             self.service.headers["Authorization"] = self._basic()  # the password was not looked at yet
+
+    async def _login_patiently(self) -> None:
+        """Log in; again after a pause where the BMC has no free session."""
+        for pause in self.service.limits.patience[:_PATIENCE]:
+            try:
+                await self._login()
+            except Busy:
+                await asyncio.sleep(pause)
+            else:
+                return
+        await self._login()
 
     async def _has_sessions(self) -> bool:
         """False where the service root, which needs no login, names no session service, or wants credentials itself."""
