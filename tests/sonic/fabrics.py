@@ -33,6 +33,7 @@ class Cabler:
     def take(self, switch, speed=None, *, last=False):
         """A free port that can run at a speed."""
         fitting = [name for name, port in self.free[switch].items() if speed is None or speed in port.speeds]
+        assume(fitting)  # else the switch is full
         name = fitting[-1 if last else 0]
         return f"{switch}:{name}", self.free[switch].pop(name)
 
