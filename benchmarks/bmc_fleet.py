@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class Table:
 
 def main() -> int:
     """Measure and print."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda got, _frame: sys.exit(128 + got))  # the emulators end with us
     args = _arguments()
     sizes = [20] if args.quick else [int(word) for word in args.sizes.split(",")]
     chosen = [name for name in CLIENTS if not args.only or name in args.only.split(",")]
