@@ -15,7 +15,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, NoReturn
 
-from scs_rack.lab.switch.device import dhcp, images
+from scs_rack.lab.switch.device import configdb, dhcp, images
 from scs_rack.lab.switch.device import release as releases
 from scs_rack.lab.switch.device.config_files import STARTUP
 
@@ -290,7 +290,8 @@ def run() -> None:
     process(status, document)
     if not STARTUP.exists():  # nothing was saved: the next boot asks again
         print("no configuration was saved", flush=True)
-    subprocess.run(["ip", "address", "del", str(found.address), "dev", interface], check=False, capture_output=True)
+    if f"{interface}|{found.address}" not in configdb.read(configdb.connect()).get("MGMT_INTERFACE", {}):
+        subprocess.run(["ip", "address", "del", str(found.address), "dev", interface], check=False, capture_output=True)
 
 
 def command() -> NoReturn:
