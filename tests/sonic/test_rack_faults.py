@@ -29,7 +29,7 @@ def test_a_fault_of_an_overlay_stands_at_its_line(rack, capsys):
     (rack / "switches/leaf1.yml").write_text("AAA:\n  authentication:\n    login: radius,local\n", encoding="utf-8")
     assert main(["validate", "-r", str(rack)]) == 2
     out = capsys.readouterr().out
-    assert f"{rack}/switches/leaf1.yml:3: AAA.authentication.login: radius has no server" in out
+    assert "/switches/leaf1.yml:3: AAA.authentication.login: radius has no server" in out
     assert "hint: add a row to RADIUS_SERVER" in out
 
 
