@@ -167,6 +167,9 @@ class HostileSession:
     async def administrator(self) -> None:
         return
 
+    def release(self) -> None:
+        return
+
 
 def calls(bmc: Bmc) -> dict[str, Callable[[], Any]]:
     """Every method of the interface, with arguments where it wants some."""
