@@ -1,6 +1,7 @@
 """One lab switch with four hosts: VLANs that separate, faults on demand, releases, reload, images."""
 
 import json
+import shlex
 import shutil
 import socket
 import subprocess
@@ -363,6 +364,15 @@ def test_rows_that_make_no_sense_do_not_stop_it(machines):
     sh_on(machines, "sonic-db-cli CONFIG_DB del 'BGP_NEIGHBOR_AF|nonsense'; config interface mtu Ethernet3 9100")
     sh_on(machines, "config hostname still-here")
     assert until(10, lambda: sh_on(machines, "hostname").strip() == "still-here")
+
+
+def test_admin_may_what_admin_may_on_sonic(machines):
+    """Read without sudo, ask FRR, and be root in a container; change nothing without sudo."""
+    for command in ("sonic-cfggen -d --print-data", "vtysh -c 'show version'", "docker exec lldp lldpctl -f json"):
+        assert sh_on(machines, f"su admin -s /bin/bash -c {shlex.quote(command)}")
+    said = run(machines, "su admin -s /bin/bash -c 'config vlan add 9'")[1]
+    assert "Root privileges are required for this operation" in said
+    sh_on(machines, "su admin -s /bin/bash -c 'sudo config vlan add 9; sudo config vlan del 9'")
 
 
 def test_images_are_installed_kept_and_removed(machines):

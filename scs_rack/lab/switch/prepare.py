@@ -118,6 +118,11 @@ Restart=always
 costs time at boot."""
 
 ZEBRA = 'zebra_options="  -A 127.0.0.1 -s 90000000"'
+VTYSH = """#!/bin/sh
+# on SONiC it goes into the container, where one is root
+[ "$(id -u)" = 0 ] && exec /usr/bin/vtysh "$@"
+exec sudo -n /usr/bin/vtysh "$@"
+"""
 EMPTY_FRR = "frr defaults traditional\nservice integrated-vtysh-config\n"
 FRR_DAEMONS = f"""bgpd=yes
 bfdd=yes
@@ -155,6 +160,8 @@ def _program(root: Path) -> None:
     for command, (module, function) in COMMANDS.items():
         text = f"#!/usr/bin/python3\nfrom scs_rack.lab.switch.device.{module} import {function}\n\n{function}()\n"
         _write(root, f"usr/local/bin/{command}", text, 0o755)
+
+    _write(root, "usr/local/bin/vtysh", VTYSH, 0o755)
 
 
 def _units(root: Path) -> None:

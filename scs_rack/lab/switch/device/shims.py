@@ -125,8 +125,9 @@ def docker() -> NoReturn:
         if rest[0] not in CONTAINERS:
             print(f"Error response from daemon: No such container: {rest[0]}", file=sys.stderr)
             raise SystemExit(1)
+        argv = rest[1:] if os.geteuid() == 0 else ["sudo", "-n", *rest[1:]]  # in a container one is root
         try:
-            os.execvp(rest[1], rest[1:])  # noqa: S606 (no shell is meant)
+            os.execvp(argv[0], argv)  # noqa: S606 (no shell is meant)
         except FileNotFoundError:
             print(f'exec: "{rest[1]}": executable file not found in $PATH', file=sys.stderr)
             raise SystemExit(127) from None
