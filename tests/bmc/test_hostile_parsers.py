@@ -3,10 +3,12 @@
 import ast
 import asyncio
 import contextlib
+import datetime as dt
+import functools
 import inspect
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import scs_rack.bmc.redfish
-from scs_rack.bmc import Bmc, BmcError, BootOverride, TimeLimits
+from scs_rack.bmc import Bmc, BmcError, BootDevice, BootOverride, TimeLimits
 from scs_rack.bmc.errors import Refused
+from scs_rack.bmc.facts import Role
 from scs_rack.bmc.ipmi import deep, fru, rakp, wire
 from scs_rack.bmc.ipmi.driver import IpmiBmc
 from scs_rack.bmc.ipmi.session import IpmiSession
@@ -171,28 +174,35 @@ class HostileSession:
         return
 
 
+SAMPLES: dict[Any, Any] = {
+    bool: True,
+    int: 400,
+    str: "http://192.0.2.1/x.iso",
+    dt.datetime: dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    BootOverride: BootOverride("pxe", mode="uefi"),
+    int | None: 400,
+    Path | str: "http://192.0.2.1/x.bin",
+    Mapping[str, str | int | bool]: {"A": "b"},
+    BootDevice: "disk",
+    Role: "operator",
+}
+"""A value for each type of argument."""
+
+
 def calls(bmc: Bmc) -> dict[str, Callable[[], Any]]:
     """Every method of the interface, with arguments where it wants some."""
-    wanted: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
-        "power_off": ((), {"hard": True}),
-        "set_boot": ((BootOverride("pxe", mode="uefi"),), {}),
-        "boot_once": (("disk",), {}),
-        "set_identify": ((), {"on": True}),
-        "set_power_limit": ((400,), {}),
-        "insert_media": (("http://192.0.2.1/x.iso",), {}),
-        "set_bios": (({"A": "b"},), {}),
-        "set_secure_boot": ((), {"on": False}),
-        "update_firmware": (("http://192.0.2.1/x.bin",), {}),
-        "add_user": (("eve", "s3cret-Passw0rd", "operator"), {}),
-        "set_user": (("eve",), {"enabled": False}),
-        "set_password": (("eve", "s3cret-Passw0rd"), {}),
-        "remove_user": (("eve",), {}),
-    }
     found: dict[str, Callable[[], Any]] = {}
     for name, _ in inspect.getmembers(type(bmc), inspect.iscoroutinefunction):
-        if not name.startswith("_"):
-            args, names = wanted.get(name, ((), {}))
-            found[name] = lambda name=name, args=args, names=names: getattr(bmc, name)(*args, **names)
+        if name.startswith("_"):
+            continue
+        method = getattr(bmc, name)
+        wanted = [
+            one for one in inspect.signature(method).parameters.values() if one.default is inspect.Parameter.empty
+        ]
+        args = [SAMPLES[one.annotation] for one in wanted if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+        names = {one.name: SAMPLES[one.annotation] for one in wanted if one.kind is inspect.Parameter.KEYWORD_ONLY}
+        found[name] = functools.partial(method, *args, **names)
+    assert len(found) > 30
     return found
 
 
