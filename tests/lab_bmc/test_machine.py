@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,15 @@ def test_faults_are_read_again_and_half_a_file_changes_nothing(tmp_path: Path) -
 
 def test_the_password_is_in_no_representation() -> None:
     assert "secret" not in repr(config())
+
+
+def test_a_password_that_was_changed_outlives_the_bmc_until_the_vault_has_another(tmp_path: Path) -> None:
+    stated = config(state_dir=tmp_path)
+    machine = Machine(stated, FakePower())
+    assert machine.accounts.login("admin", "secret")
+    machine.accounts.put(replace(machine.accounts.slot(2), password="rotated"))
+    assert Machine(stated, FakePower()).accounts.login("admin", "rotated")
+    assert (tmp_path / "bmc" / "node1.kept").stat().st_mode & 0o777 == 0o600
+    fresh = Machine(config(state_dir=tmp_path, password="another"), FakePower())
+    assert fresh.accounts.login("admin", "another")
+    assert fresh.accounts.login("admin", "rotated") is None

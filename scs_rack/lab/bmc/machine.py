@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from scs_rack.lab.bmc.accounts import Accounts
+from scs_rack.lab.bmc.accounts import FIRST_USER, Account, Accounts
 from scs_rack.lab.bmc.boot import BootOrder, BootOverride, BootTarget, options
 from scs_rack.lab.bmc.clock import Clock
 from scs_rack.lab.bmc.config import BmcConfig
@@ -272,6 +273,11 @@ class Machine:
 
     # What outlives the process
 
+    @property
+    def _configured(self) -> str:
+        """Digest of the first account as the configuration states it."""
+        return sha256(f"{self.config.user}\0{self.config.password}".encode()).hexdigest()
+
     def _load(self) -> None:
         if self._store is None or not self._store.exists():
             return
@@ -283,6 +289,11 @@ class Machine:
             self.asset_tag = str(kept.get("asset_tag", ""))
             self.ipmi_enabled = bool(kept.get("ipmi", True))
             self.accounts.load(kept.get("accounts", []))
+            if kept.get("configured", self._configured) != self._configured:
+                # The vault has another password than when this was kept: that of the lab's next start counts.
+                self.accounts.slots[FIRST_USER] = Account(
+                    FIRST_USER, self.config.user, self.config.password, 4, enabled=True
+                )
         except (ValueError, TypeError, KeyError):
             log.warning("%s is damaged: the boot override starts empty", self._store)
             self.boot = BootOverride()
@@ -299,6 +310,7 @@ class Machine:
             "asset_tag": self.asset_tag,
             "ipmi": self.ipmi_enabled,
             "accounts": self.accounts.dump(),
+            "configured": self._configured,
         }
         fresh = self._store.with_suffix(".kept.new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
