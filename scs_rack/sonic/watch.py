@@ -25,6 +25,15 @@ SSH_WAIT = 10.0
 """Seconds for a new connection to another switch."""
 LEARN = 8.0
 """Seconds for FRR to know its neighbours."""
+WINDOW = {
+    Disruption.NONE: 0.0,
+    Disruption.ROW: 3.0,
+    Disruption.FLAP: 5.0,
+    Disruption.SESSION: 10.0,
+    Disruption.RESTART: 10.0,
+    Disruption.RELOAD: 10.0,
+}
+"""Seconds over which all must be as before: longer than a silent BGP peer is kept (hold time 9 s)."""
 VANTAGES = 2
 """Other switches from which the network is looked at."""
 
@@ -242,13 +251,21 @@ def checker(switch: Switch, plan: Plan) -> Check:
         return _out_of_band(switch, plan)
     before = look(switch)
 
-    def check(changed: Switch) -> list[Finding]:
-        deadline = time.monotonic() + plan.restore_seconds
-        found = _learn(changed, plan, deadline)
-        found = found or _restored(changed, plan, before, deadline)
+    def look_again(changed: Switch, deadline: float) -> list[Finding]:
+        found = _restored(changed, plan, before, deadline)
         found = found or list(_known_as(changed, before))
         if plan.disruption != Disruption.ROW:
             found = found or _wired(changed, plan, before, deadline)
         return found or _reachable(changed, before, deadline)
+
+    def check(changed: Switch) -> list[Finding]:
+        began = time.monotonic()
+        deadline = began + plan.restore_seconds
+        found = _learn(changed, plan, deadline) or look_again(changed, deadline)
+        if found or not before.reached:
+            return found
+        # what SONiC does with a row, it does after CONFIG_DB has it: a session that stands now may fall in a moment
+        time.sleep(max(0.0, began + WINDOW[plan.disruption] - time.monotonic()))
+        return look_again(changed, max(deadline, time.monotonic() + PAUSE))
 
     return check

@@ -27,6 +27,7 @@ def rack(monkeypatch, tmp_path):
     design = shipped("lab")
     ctx = Context(design, tmp_path, tmp_path / "state", tmp_path, {})
     monkeypatch.setattr(watch, "LEARN", 0.0)
+    monkeypatch.setattr(watch, "WINDOW", dict.fromkeys(watch.WINDOW, 0.0))
     monkeypatch.setattr(stage, "SESSION_WAIT", 0.0)
     return ShellSwitches(ctx, tmp_path / "switches", monkeypatch), ctx
 
@@ -48,7 +49,7 @@ def configured(fake, ctx):
     return switch, plan.towards(goal)
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=30.0):
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
