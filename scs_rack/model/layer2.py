@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from scs_rack.model.base import HostName, Mac, Speed, Strict, Vlan, text_schema
+from scs_rack.model.switching import Line
 
 
 def _lag_name(value: str) -> str:
@@ -52,7 +53,7 @@ class SwitchPort(Strict):
 
     enabled: bool | None = None
     """Switched on; when not stated: where a cable is, or where this entry says what the port is for."""
-    description: str | None = None
+    description: Line | None = None
     """For people, and in LLDP."""
     speed: Speed | None = None
     """Speed; the highest that both ends can do when not stated."""

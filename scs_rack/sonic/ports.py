@@ -58,6 +58,8 @@ def _port(site: Site, port: Port) -> Row:
     _, there = _far(site.design, use)
     speed = port_speed(site.design, site.switch, port)
     autoneg, fec = _stated("autoneg", own, there), _stated("fec", own, there) or port.fec_at(speed)
+    used = _in_use(site, port.name, own)
+    unknown = "no cable in the rack file" if used else "unused"
     row: Row = {
         "lanes": ",".join(map(str, port.lanes)),
         "alias": port.alias,
@@ -65,8 +67,8 @@ def _port(site: Site, port: Port) -> Row:
         "speed": str(speed),
         "autoneg": port.autoneg if autoneg is None else "on" if autoneg else "off",
         "mtu": str(_stated("mtu", own, there) or site.options.mtu),
-        "admin_status": "up" if _in_use(site, port.name, own) else "down",
-        "description": own.description or (f"{use.peer}:{use.peer_port}" if use else "unused"),
+        "admin_status": "up" if used else "down",
+        "description": own.description or (f"{use.peer}:{use.peer_port}" if use else unknown),
     }
     if fec != "none" or own.fec or there.fec:
         row["fec"] = fec
