@@ -260,7 +260,7 @@ async def set_password(bmc: Bmc, name: str, password: str, limits: TimeLimits) -
     It is not tried afterwards: a failed login counts against the account, and not every account may log in here.
     """
     if name == bmc.target.user:
-        hint = "its password is in the vault too and must change in both places: docs/bmc.md says how"
+        hint = "its password is in the vault too and must change in both places: `scs-rack bmc rotate` does that"
         raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", hint)
     await bmc.set_password(name, password)
     seen = "the BMC accepted it; a password can't be read back, and trying it might lock the account"
