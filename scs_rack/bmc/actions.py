@@ -1,7 +1,6 @@
 """Set, then read back: a power action counts only when the BMC was seen to have done it."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -113,11 +112,16 @@ async def _ensure(bmc: Bmc, step: str, wanted: Power, ask: Callable[[], Awaitabl
     before = await bmc.power_state()
     if before is wanted:
         return Result(bmc.target.name, step)
-    with contextlib.suppress(AnswerLost):  # what it did is seen below
+    lost: AnswerLost | None = None
+    try:
         await ask()
+    except AnswerLost as error:  # what it did is seen below
+        lost = error
     seen = await _wait(bmc, wanted, limit)
     if seen is wanted:
         return Result(bmc.target.name, step, changed=True, diff=f"{before} -> {wanted}")
+    if lost is not None:  # it never said yes
+        raise lost
     return lied(bmc, step, f"power {wanted}", f"power {seen}", limit)
 
 

@@ -119,6 +119,13 @@ async def test_a_lost_answer_is_cleared_up_by_looking(tls_files: tuple[Path, Pat
         assert (result.changed, result.error) == (True, None)
         assert it.power.actions == ["start"]
 
+        async def never(*, hard: bool) -> None:
+            raise AnswerLost(f"lost, {hard}")
+
+        bmc.power_off = never  # type: ignore[method-assign]
+        with pytest.raises(AnswerLost):  # the BMC never said yes, so it did not lie
+            await act(bmc, "off", replace(QUICK, power=0.3))
+
 
 @BOTH
 async def test_a_hard_off_overtakes_a_shutdown_that_hangs(protocol: str, tls_files: tuple[Path, Path]) -> None:
