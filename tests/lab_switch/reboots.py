@@ -3,6 +3,7 @@
 import os
 import subprocess
 import threading
+from typing import Self
 
 from .machines import Machines
 
@@ -18,7 +19,7 @@ class Reboots:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Reboots":
+    def __enter__(self) -> Self:
         """Begin."""
         self._thread.start()
         return self

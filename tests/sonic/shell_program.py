@@ -12,16 +12,18 @@ def program(home: Path, command: str, words: list[str]) -> int:
     faults = (home / "faults").read_text().split() if (home / "faults").exists() else []
     if command == "config":
         return config(home, words, faults)
-    elif command == "systemd-run":
+    if command == "systemd-run":
         return systemd_run(home, words, faults)
-    elif command == "systemctl":
+    if command == "systemctl":
         if words[0] == "stop" and words[-1].endswith(".timer"):
             (home / words[-1]).unlink(missing_ok=True)
         with (home / "units").open("a") as log:
             print(*words, file=log)
     elif command == "vtysh":
         peers = {key.partition("|")[2] for key in json.loads((home / "db.json").read_text()).get("BGP_NEIGHBOR", {})}
-        state = "Idle" if "idle" in faults else (home / "sessions").read_text() if (home / "sessions").exists() else "Idle"
+        state = (
+            "Idle" if "idle" in faults else (home / "sessions").read_text() if (home / "sessions").exists() else "Idle"
+        )
         known = {} if "forgetful" in faults else {peer: {"remoteAs": 1, "state": state} for peer in peers}
         print(json.dumps({"ipv4Unicast": {"peers": known}}))
     elif command == "docker":
@@ -64,9 +66,12 @@ def config(home: Path, words: list[str], faults: list[str]) -> int:
     elif verb in ("replace", "apply-patch", "rollback"):
         if "stuck" in faults:
             return refused("Given config is not valid: it was so before")
-        goal = {"replace": lambda: json.loads(Path(rest[0]).read_text()),
-                "rollback": lambda: json.loads((home / "checkpoints" / f"{rest[0]}.cp.json").read_text()),
-                "apply-patch": lambda: patched(json.loads(db.read_text()), json.loads(Path(rest[0]).read_text()))}[verb]()  # fmt: skip
+        wanted = {
+            "replace": lambda: json.loads(Path(rest[0]).read_text()),
+            "rollback": lambda: json.loads((home / "checkpoints" / f"{rest[0]}.cp.json").read_text()),
+            "apply-patch": lambda: patched(json.loads(db.read_text()), json.loads(Path(rest[0]).read_text())),
+        }
+        goal = wanted[verb]()
         if dry:
             new = goal != json.loads(db.read_text())
             return refused("Given config is not valid") if new and "objects" in faults else 0
@@ -120,6 +125,7 @@ def systemd_run(home: Path, words: list[str], faults: list[str]) -> int:
         time.sleep(0.05)
     timer.unlink(missing_ok=True)
     os.execvp(call[0], call)
+    return 127  # not reached: execvp replaces the process or raises
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Switches made of a folder each: what runs on them are real shell commands, with SONiC's own replaced by `shell_program`.
+"""Switches made of a folder each: what runs there are real shell commands; SONiC's own are those of `shell_program`.
 
 So the script that stands on a switch runs as it is, timers included. What a test wants to go wrong it writes into
 `faults`, one word a line; see the uses of `faults` there.
@@ -43,7 +43,7 @@ class ShellSwitches:
                 program.chmod(0o755)
             self.write(name, day0(ctx.design, name))
             (home / "saved.json").write_text((home / "db.json").read_text())
-        monkeypatch.setattr(Switch, "run", lambda switch, *words, **options: self.run(switch, *words, **options))
+        monkeypatch.setattr(Switch, "run", lambda switch, *words, **options: self.run(switch, *words, **options))  # noqa: PLW0108
         monkeypatch.setattr(Switch, "hang_up", lambda _switch: None)
         monkeypatch.setattr(Switch, "locked", lambda switch: self.locked(switch.name))
         script = folder / "change.sh"
@@ -95,7 +95,9 @@ class ShellSwitches:
             self.lost[name] = ""
             raise SwitchUnreachable(f"{name}: connection lost")
         home = self.folder / name
-        here = command.replace("/var/lib/scs-rack", str(home / "changes")).replace(change.SAVED, str(home / "saved.json"))
+        here = command.replace("/var/lib/scs-rack", str(home / "changes")).replace(
+            change.SAVED, str(home / "saved.json")
+        )
         data = stdin.encode() if isinstance(stdin, str) else stdin
         done = subprocess.run(
             ["sh", "-c", here], input=data, capture_output=True, check=False, timeout=timeout, cwd=home,
