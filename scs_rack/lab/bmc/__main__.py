@@ -47,6 +47,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE")
     path = parser.parse_args().config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # what clients say wrongly is no fault of ours
     try:
         asyncio.run(_serve(path))
     except ScsRackError as error:
