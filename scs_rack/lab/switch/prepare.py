@@ -87,6 +87,8 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStartPre=/usr/bin/python3 -m scs_rack.lab.switch.device.routing
+Restart=on-failure
+RestartSec=1
 """
 
 REDIS = """bind 127.0.0.1
