@@ -101,7 +101,7 @@ def wire_findings(node: str, states: Mapping[str, str]) -> list[Finding]:
         return []
     severity: Literal["error", "warning"] = "error" if len(down) == len(states) else "warning"
     seen = ", ".join(f"{nic} {states[nic]}" for nic in down)
-    hint = "look at `ip link` on the node, then at `scs-rack cable check`"
+    hint = "look at `ip link` on the node, then at `scs-rack cable verify`"
     return [Finding("external-link-down", severity, f"{node} {', '.join(down)}", "up", seen, hint)]
 
 
