@@ -11,7 +11,7 @@ from scs_rack.report.files import rendered
 
 FOLDER = Path(__file__).parent
 INVENTORY = FOLDER.parents[1] / "inventory"
-RACKS = ("lab", "example")
+RACKS = ("lab", "example", "fabric")
 
 
 def output(rack: str) -> dict[str, str]:
