@@ -78,6 +78,14 @@ def test_what_can_not_come_back_is_told():
     assert "alias: Eth6(Port6) → " in texts(taken)[1]
 
 
+def test_bgp_of_a_release_that_keeps_it_in_a_file_is_not_put_into_an_overlay():
+    tables = running(shipped("lab"))["leaf1"]
+    tables["VERSIONS"]["DATABASE"]["VERSION"] = "version_202411_01"
+    taken, _ = take({"leaf1": tables})
+    assert not {"BGP_NEIGHBOR", "BGP_GLOBALS"} & taken["leaf1"].overlay.keys()
+    assert any("BGP_NEIGHBOR" in note for note in taken["leaf1"].notes)
+
+
 def test_secrets_stay_on_the_switch():
     tables = running(shipped("lab"))
     tables["leaf1"]["SNMP_COMMUNITY"] = {"a-secret-word": {"TYPE": "RO"}}

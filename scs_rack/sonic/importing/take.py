@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scs_rack.design import Design
+from scs_rack.sonic.device import is_split
 from scs_rack.sonic.generate import generated
 from scs_rack.sonic.importing.identity import identity, likely, localhost, portmap_of, release_of, role_of
 from scs_rack.sonic.importing.purpose import lags, purposes, unexpected
 from scs_rack.sonic.importing.services import READERS, switching
 from scs_rack.sonic.importing.workshop import around, design_of
 from scs_rack.sonic.overlay import laid_over
+from scs_rack.sonic.routing import BGP_TABLES
 from scs_rack.sonic.rows import Row, Tables
 from scs_rack.sonic.secrets import SECRET_FIELDS, SECRET_KEYS
 from scs_rack.sonic.tables import (
@@ -169,6 +171,10 @@ def _generated(base: dict[str, Any], stanzas: dict[str, dict[str, Any]], cables:
 def _taken(design: Design, name: str, stanza: dict[str, Any], running: Tables, notes: list[str]) -> Taken:
     made = generated(design, name)
     overlay, left = _rest(running, made)
+    if is_split(stanza["release"]) and (there := sorted(BGP_TABLES & overlay.keys())):
+        for table in there:  # a release that keeps its routing in frr.conf takes none of these from an overlay
+            del overlay[table]
+        notes = [*notes, f"its BGP is not taken over, as {stanza['release']} keeps it in frr.conf: {', '.join(there)}"]
     differences = compare(running, target(running, laid_over(made, overlay)))
     return Taken(name, stanza, overlay, tuple(differences), tuple(left), tuple(notes))
 
