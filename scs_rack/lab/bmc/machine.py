@@ -33,7 +33,7 @@ Threshold = Literal["lnc", "lcr", "lnr", "unc", "ucr", "unr"]
 Action = Literal["on", "off", "soft", "cycle", "reset", "nmi"]
 POST_SECONDS = 1.0
 """How long firmware takes before the operating system starts, for what faults do meanwhile."""
-RESET_SECONDS = 2.0
+RESET_SECONDS = 5.0
 """How long the BMC itself is away when it restarts."""
 
 _NAMESPACE = uuid.UUID("5f0c7f5e-6d0b-5c9b-9f38-5c5ac4000002")

@@ -142,8 +142,9 @@ class RedfishServer:
         return error(status, "OperationNotAllowed", "Not allowed here.", headers={"Allow": ", ".join(allowed)})
 
     async def _change(self, request: web.BaseRequest, method: Method, call: Call, handler: Handler) -> Reply:
-        refused = self._other_version(request, call) if method == "PATCH" else None
-        refused = refused or await self._take_body(request, method, call)
+        refused = await self._take_body(request, method, call)
+        # between this look at the version and the change nothing else may run: no await
+        refused = refused or (self._other_version(request, call) if method == "PATCH" else None)
         if refused:
             return refused
         if call.path in _LOGIN:
