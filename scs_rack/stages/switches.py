@@ -10,6 +10,7 @@ from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Change, Finding, Result
 from scs_rack.sonic.apply import NeedsReload, unconfirmed
 from scs_rack.sonic.change import Surveyed, change, survey
+from scs_rack.sonic.connection import HostKeyRefused, LoginRefused
 from scs_rack.sonic.order import WouldCutOff
 from scs_rack.sonic.plan import plan
 from scs_rack.sonic.reach import fabric_findings
@@ -22,6 +23,8 @@ __all__ = ["SwitchesStage", "fabric_findings"]
 
 SESSION_WAIT = 30.0
 """Seconds for fabric sessions to come up in the gate."""
+BOOT_WAIT = 10.0
+"""Seconds for a switch to answer that does not: it may just be starting."""
 REACH_WAIT = 20.0
 """Seconds for a switch to answer after the out-of-band switches were changed: its port may just have been enabled."""
 
@@ -60,6 +63,8 @@ def _patiently(switch: Switch, until: float) -> Surveyed:
     while True:
         try:
             return survey(switch)
+        except (HostKeyRefused, LoginRefused):
+            raise  # asking again would help nobody, and might lock the account
         except Unreachable:
             if time.monotonic() > until or switch.ctx.stop.wait(1):
                 raise
@@ -116,7 +121,7 @@ class SwitchesStage:
         for oob in (True, False):
             started = time.monotonic()
             chosen = [switch for switch in switches(ctx) if (design.switches[switch.name].role == "oob") == oob]
-            patience = started + (REACH_WAIT if changed else 0)
+            patience = started + (REACH_WAIT if changed else BOOT_WAIT)
             plans = []
             for name, answer in on_all(chosen, partial(_patiently, until=patience)).items():
                 if isinstance(answer, ScsRackError):
