@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from scs_rack.design import Design
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError
 from scs_rack.remote import run_many
@@ -79,6 +80,21 @@ def _ask(ctx: Context, devices: Iterable[str], script: str) -> dict[str, str]:
     return said | {name: one.out for name, one in heard.items() if one.ok}
 
 
+def _ports(design: Design, names: Iterable[str], *, own: bool) -> dict[str, set[str]]:
+    """Ports of the neighbours of switches by device; with `own` those of the switches too.
+
+    A switch in service holds on to an address as well, when plugs of its neighbours were exchanged.
+    """
+    found: dict[str, set[str]] = {}
+    for name in names:
+        for use in design.switches[name].ports.values():
+            if use.use in {"fabric", "host"} and (use.peer in design.switches or use.peer in design.in_service):
+                found.setdefault(use.peer, set()).add(use.peer_port)
+                if own:
+                    found.setdefault(name, set()).add(use.port)
+    return found
+
+
 def renew(ctx: Context, names: Iterable[str], seconds: float) -> list[tuple[str, str]]:
     """Let the neighbours of switches take up their sessions, where they hold on to the address of another chassis.
 
@@ -90,12 +106,7 @@ def renew(ctx: Context, names: Iterable[str], seconds: float) -> list[tuple[str,
     Returns:
         Device and port of each neighbour that was made anew.
     """
-    design = ctx.design
-    wanted: dict[str, set[str]] = {}
-    for name in names:
-        for use in design.switches[name].ports.values():
-            if use.use in {"fabric", "host"} and (use.peer in design.switches or use.peer in design.in_service):
-                wanted.setdefault(use.peer, set()).add(use.peer_port)
+    wanted = _ports(ctx.design, names, own=not seconds)
     renewed: list[tuple[str, str]] = []
     deadline = time.monotonic() + seconds
     while wanted:

@@ -25,6 +25,8 @@ SESSION_WAIT = 30.0
 """Seconds for fabric sessions to come up in the gate."""
 BOOT_WAIT = 10.0
 """Seconds for a switch to answer that does not: it may just be starting."""
+SETTLE = 5.0
+"""Seconds for sessions to come up whose neighbours were made anew."""
 REACH_WAIT = 20.0
 """Seconds for a switch to answer after the out-of-band switches were changed: its port may just have been enabled."""
 
@@ -135,6 +137,8 @@ class SwitchesStage:
                     yield self._result(ctx, name, started, diff=line, step="leftover")
                 if answer.plan.empty:
                     yield self._result(ctx, name, started)
+            # before changes: a session that is down keeps the other switch of a pair from being changed
+            yield from self._taken_up(ctx, serving, [])
             for done in change(ctx, plans, failed=failed):
                 started = time.monotonic() - done.seconds
                 failed, changed = failed or done.error is not None, True
@@ -142,13 +146,16 @@ class SwitchesStage:
                     new.append(done.name)
                 error = _why(done.error) if done.error else None
                 yield self._result(ctx, done.name, started, diff=done.plan.diff, error=error)
-        yield from self._taken_up(ctx, serving, new)
+        yield from self._taken_up(ctx, serving if new else [], new)
 
     def _taken_up(self, ctx: Context, serving: list[str], new: list[str]) -> Iterator[Result]:
         """Let neighbours speak with a switch whose chassis was replaced; in a rack that is all new there is none."""
         started = time.monotonic()
-        for device, port in [*renew(ctx, serving, 0), *renew(ctx, new, RENEW_WAIT)] if serving else []:
+        renewed = [*renew(ctx, serving, 0), *renew(ctx, new, RENEW_WAIT)] if serving else []
+        for device, port in renewed:
             yield self._result(ctx, device, started, diff=f"BGP neighbour {port} made anew", step="BGP neighbour")
+        if renewed:
+            ctx.stop.wait(SETTLE)
 
     def _result(
         self,
