@@ -45,7 +45,7 @@ MAPPED = "SELECT host FROM nova_api.host_mappings"
 DISCOVER = Job("discover", [["nova-manage", "cell_v2", "discover_hosts", "--by-service"]], user="nova")
 
 HALF_A_CACHE = "No 'oslo.messaging.drivers' driver found"
-"""What a process dies of that reads the cache of entry points while Nova's first services still write it (stevedore)."""
+"""What dies with it read the cache of entry points while Nova's first services still wrote it (stevedore)."""
 
 
 def names(connection: Any, statement: str) -> set[str]:
