@@ -25,16 +25,16 @@ NODE_TIMEOUT = 8.0
 _CUT = "scs-rack-next"
 
 
-def stale(neighbours: Mapping[str, Any], bfd: Iterable[Mapping[str, Any]]) -> set[str]:
+def stale(neighbours: Mapping[str, Mapping[str, Any]], bfd: Iterable[Any]) -> set[str]:
     """Interfaces whose BGP session is down and whose BFD session goes to another address than the neighbour has now."""
     watched: dict[str, set[str]] = {}
     for one in bfd:
-        watched.setdefault(str(one.get("interface", "")), set()).add(str(one.get("peer", "")))
+        if isinstance(one, Mapping):
+            watched.setdefault(str(one.get("interface", "")), set()).add(str(one.get("peer", "")))
     return {
         name
         for name, one in neighbours.items()
-        if isinstance(one, Mapping)
-        and one.get("bgpState") != "Established"
+        if one.get("bgpState") != "Established"
         and str(one.get("bgpNeighborAddr", "")).startswith("fe80:")
         and name in watched
         and one["bgpNeighborAddr"] not in watched[name]
@@ -80,6 +80,17 @@ def _ask(ctx: Context, devices: Iterable[str], script: str) -> dict[str, str]:
     return said | {name: one.out for name, one in heard.items() if one.ok}
 
 
+def _parsed(text: str) -> tuple[dict[str, Mapping[str, Any]], list[Any]] | None:
+    """Neighbours by interface and BFD sessions; None from a device where FRR does not run."""
+    try:
+        neighbours, bfd = (json.loads(part) for part in text.split(_CUT)[:2])
+    except ValueError:
+        return None
+    if not isinstance(neighbours, dict) or not isinstance(bfd, list):
+        return None
+    return {name: one for name, one in neighbours.items() if isinstance(one, Mapping)}, bfd
+
+
 def _ports(design: Design, names: Iterable[str], *, own: bool) -> dict[str, set[str]]:
     """Ports of the neighbours of switches by device; with `own` those of the switches too.
 
@@ -113,11 +124,11 @@ def renew(ctx: Context, names: Iterable[str], seconds: float) -> list[tuple[str,
         answers = _ask(ctx, wanted, _looks())
         wanted = {device: ports for device, ports in wanted.items() if device in answers}
         for device, text in answers.items():
-            try:
-                neighbours, bfd = (json.loads(part) for part in text.split(_CUT)[:2])
-            except ValueError:
-                del wanted[device]  # FRR does not run there
+            parsed = _parsed(text)
+            if parsed is None:
+                del wanted[device]
                 continue
+            neighbours, bfd = parsed
             waiting = {
                 port
                 for port in wanted[device]

@@ -166,6 +166,28 @@ def _wired(switch: Switch, plan: Plan, before: Before, deadline: float) -> list[
     ]
 
 
+def _misplaced(switch: Switch, plan: Plan, before: Before) -> list[Finding]:
+    """See that no port has another neighbour on the wire than the rack file plans.
+
+    What was heard there before the change already is not the change's fault: `cable verify` names it. A port that the
+    change enabled and that is silent still has no device behind it; the gate waits for that, not the change.
+    """
+    design, ports = switch.ctx.design, plan.goal.get("PORT", {})
+    known = design.switches.keys() | design.nodes.keys()
+    now = heard(switch)
+    return [
+        Finding(
+            "neighbour-misplaced", "error", f"{switch.name} {port}", f"{use.peer} {use.peer_port} as planned",
+            f"{', '.join(sorted(strangers))} by LLDP", f"`scs-rack cable verify --limit {switch.name}` names the cable",
+        )
+        for port, use in design.switches[switch.name].ports.items()
+        if use.peer in known
+        and (port not in ports or ports[port].get("admin_status") == "up")
+        and (strangers := now.get(port, frozenset()) - before.heard.get(port, frozenset()) - {use.peer})
+        and use.peer not in now[port]
+    ]  # fmt: skip
+
+
 def _reachable(switch: Switch, before: Before, deadline: float) -> list[Finding]:
     """See that every loopback that answered answers again, asked from here and from outside."""
     names = {address: name for name, pair in loopbacks(switch.ctx).items() for address in pair}
@@ -255,8 +277,11 @@ def checker(switch: Switch, plan: Plan) -> Check:
         found = _restored(changed, plan, before, deadline)
         found = found or list(_known_as(changed, before))
         if plan.disruption != Disruption.ROW:
-            found = found or _wired(changed, plan, before, deadline)
-        return found or _reachable(changed, before, deadline)
+            found = found or _wired(changed, plan, before, deadline) + _misplaced(changed, plan, before)
+        if found or not (lost := _reachable(changed, before, deadline)):
+            return found
+        # a session that fell while loopbacks were asked is why, and comes first
+        return _restored(changed, plan, before, time.monotonic()) + lost
 
     def check(changed: Switch) -> list[Finding]:
         began = time.monotonic()

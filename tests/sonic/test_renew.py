@@ -1,6 +1,6 @@
 """Neighbours that hold on to the address of a switch that is gone."""
 
-from scs_rack.sonic.renew import anew, stale
+from scs_rack.sonic.renew import _CUT, _parsed, anew, stale
 
 CONFIG = """router bgp 65000
  neighbor FABRIC peer-group
@@ -42,3 +42,11 @@ def test_a_neighbour_is_made_anew_with_all_that_it_had():
         "router bgp 65000", "address-family ipv4 unicast", "neighbor Ethernet1 weight 7",
     ]  # fmt: skip
     assert anew(CONFIG, "Ethernet2") == []
+
+
+def test_what_speaks_no_frr_is_left_alone():
+    assert _parsed(f"vtysh: not found {_CUT} []") is None
+    assert _parsed(f'{{}} {_CUT} {{"ipv4Unicast": {{}}}} {_CUT}') is None
+    assert _parsed(f"[] {_CUT} [] {_CUT}") is None
+    assert _parsed(f'{{"Ethernet0": {{}}, "as": 1}} {_CUT} [] {_CUT}') == ({"Ethernet0": {}}, [])
+    assert stale({"Ethernet0": {"bgpState": "Idle", "bgpNeighborAddr": "fe80::1"}}, ["Ethernet0"]) == set()
