@@ -26,6 +26,18 @@ mend_ceph_mgr() {
 # Modules that run as a user who may not write byte code.
 compile_python() { in_root python3 -m compileall -q -j 1 /usr/share/ceph/mgr >/dev/null || :; }
 
+# stevedore keeps entry points in a cache that it does not write atomically, in an order that differs from process to
+# process: services of one user that start at once mix theirs, and miss drivers from then on. Without it each process
+# reads them itself.
+no_entry_point_cache() {
+    for home in root var/lib/keystone var/lib/glance var/lib/placement var/lib/nova var/lib/neutron var/lib/cinder \
+        var/lib/barbican var/lib/octavia var/lib/designate; do
+        mkdir -p "$root/$home/.cache/python-entrypoints"
+        : >"$root/$home/.cache/python-entrypoints/.disable"
+        in_root chown --reference="/$home" -R "/$home/.cache"
+    done
+}
+
 disable_units() {
     keep=$(grep -v '^#' "$here/units.txt")
     for unit in $(in_root systemctl list-unit-files --state=enabled --no-legend --no-pager | cut -d' ' -f1); do
@@ -73,6 +85,7 @@ finish)
     configure_all
     mend_ceph_mgr
     compile_python
+    no_entry_point_cache
     disable_units
     probe_kernel
     umount "$root/var/cache/apt/archives"
