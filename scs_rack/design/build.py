@@ -70,7 +70,8 @@ def _groups(nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ...]]:
         role: tuple(name for name, node in active.items() if role in node.roles)
         for role in ("control", "network", "storage", "compute")
     }
-    groups["controller"] = groups["control"][:1]
+    groups["controller"] = groups["control"]
+    groups["first_controller"] = groups["control"][:1]
     groups["ceph_mon"] = groups["control"][:5]
     groups["ceph_mgr"] = groups["control"][:2]
     return groups

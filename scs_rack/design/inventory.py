@@ -45,10 +45,10 @@ def rack_vars(design: Design) -> dict[str, Any]:
             {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6), "mgmt": str(n.mgmt.ip)}
             for n in design.in_service.values()
         ],
-        "controller": {
-            "name": design.groups["controller"][0],
-            "loopback4": str(design.nodes[design.groups["controller"][0]].loopback4),
-        },
+        "controllers": [
+            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6)}
+            for n in (design.nodes[name] for name in design.groups["controller"])
+        ],
         "mons": [{"name": name, "loopback4": str(design.nodes[name].loopback4)} for name in design.groups["ceph_mon"]],
         "external_networks": {
             name: {

@@ -77,7 +77,7 @@ def _loopbacks(design: Design) -> Iterator[Sequence[object]]:
     for address in (design.manager.loopback4, design.manager.loopback6):
         yield address, "loopbacks", "loopback", MANAGER, "lo", None, design.manager.asn
     for address in (design.api.vip4, design.api.vip6):
-        yield address, "loopbacks", "api", design.groups["controller"][0], "lo", None, None
+        yield address, "loopbacks", "api", "/".join(design.groups["controller"]), "lo", None, None
 
 
 def addresses_csv(design: Design) -> str:

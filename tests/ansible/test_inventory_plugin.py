@@ -73,7 +73,7 @@ def test_hosts_get_rack_node_secrets_pki_and_ssh(rack, tmp_path):
 def test_groups_are_those_of_the_design(rack):
     content = listed(rack)
     assert content["ceph_mgr"]["hosts"] == ["node1", "node2"]
-    assert content["controller"]["hosts"] == ["node1"]
+    assert content["controller"]["hosts"] == ["node1", "node2", "node3"]
     assert content["switches"]["hosts"] == ["leaf1", "leaf2", "oob1"]
 
 

@@ -20,7 +20,8 @@ def test_spares_are_in_no_group_of_service():
     in_service = [group for group, what in EXAMPLE.items() if group != "spares" and "cmp8" in what.get("hosts", ())]
     assert in_service == []
     assert len(EXAMPLE["servers"]["hosts"]) == 20
-    assert EXAMPLE["controller"]["hosts"] == ["ctl1"]
+    assert EXAMPLE["controller"]["hosts"] == ["ctl1", "ctl2", "ctl3"]
+    assert EXAMPLE["first_controller"]["hosts"] == ["ctl1"]
 
 
 def test_a_disk_of_the_server_replaces_that_of_its_model():

@@ -9,7 +9,7 @@ from scs_rack.model.shape import nearest
 
 GROUPS = frozenset(
     {"all", "ungrouped", "servers", "spares", "switches", "control", "network", "storage", "compute"}
-    | {"controller", "ceph_mon", "ceph_mgr", "localhost", MANAGER}
+    | {"controller", "first_controller", "ceph_mon", "ceph_mgr", "localhost", MANAGER}
 )
 """Names that mean something else to Ansible or to the rack file."""
 

@@ -44,9 +44,6 @@ REGISTERED = "SELECT host FROM nova.services WHERE `binary` = 'nova-compute' AND
 MAPPED = "SELECT host FROM nova_api.host_mappings"
 DISCOVER = Job("discover", [["nova-manage", "cell_v2", "discover_hosts", "--by-service"]], user="nova")
 
-HALF_A_CACHE = "No 'oslo.messaging.drivers' driver found"
-"""What dies with it read the cache of entry points while Nova's first services still wrote it (stevedore)."""
-
 
 def names(connection: Any, statement: str) -> set[str]:
     """The first column of what a statement gives."""
@@ -80,8 +77,6 @@ def main() -> None:
         due = sorted((hosts | names(connection, REGISTERED)) - names(connection, MAPPED))
         if due and not module.check_mode:
             outcome = run_job(DISCOVER)
-            if outcome.error and HALF_A_CACHE in outcome.error:
-                outcome = run_job(DISCOVER)
             if outcome.error:
                 module.fail_json(msg=outcome.error)
             if left := sorted(set(due) - names(connection, MAPPED)):
