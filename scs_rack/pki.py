@@ -36,17 +36,63 @@ class Files:
     api_key: Path
 
 
+@dataclass(frozen=True)
+class Request:
+    """A certificate that the rack needs: name of its files, and the names that it is for."""
+
+    name: str
+    dns: tuple[str, ...]
+    ips: tuple[Address, ...]
+    peer: bool
+    """True: for client authentication too, as servers that speak with each other need it."""
+
+    def names(self) -> list[x509.GeneralName]:
+        """Its subject alternative names, in the order that they stand in the certificate."""
+        found: list[x509.GeneralName] = [x509.DNSName(one) for one in sorted(set(self.dns))]
+        return found + [x509.IPAddress(one) for one in sorted(set(self.ips), key=lambda ip: ip.packed)]
+
+    def usages(self) -> list[x509.ObjectIdentifier]:
+        """Its extended key usages."""
+        client = [ExtendedKeyUsageOID.CLIENT_AUTH] if self.peer else []
+        return [ExtendedKeyUsageOID.SERVER_AUTH, *client]
+
+
 def files(state_dir: Path) -> Files:
     """Paths of the files that nodes and services are given; they need not exist yet."""
     folder = state_dir / "ca"
     return Files(folder / "ca.crt", folder / "api.crt", folder / "api.key")
 
 
+def node_files(state_dir: Path, node: str) -> tuple[Path, Path]:
+    """Paths of a server's own certificate and key on the manager; they need not exist yet."""
+    return state_dir / f"ca/node-{node}.crt", state_dir / f"ca/node-{node}.key"
+
+
 def ensure(state_dir: Path, design: Design) -> Files:
-    """Make the CA and the API's certificate when they are missing, near expiry, or have other names."""
-    dns = [design.api.host] if design.api.host != str(design.api.vip4) else []
-    issue(state_dir, "api", dns, [design.api.vip4, design.api.vip6])
+    """Make the CA and the certificates of the API and of each server that are missing, near expiry, or don't fit."""
+    for request in requests(design):
+        issue(state_dir, request.name, request.dns, request.ips, peer=request.peer)
     return files(state_dir)
+
+
+def requests(design: Design) -> list[Request]:
+    """The certificates that a rack needs: that of the API, and one for each server in service."""
+    host = [design.api.host] if design.api.host != str(design.api.vip4) else []
+    wanted = [Request("api", tuple(host), (design.api.vip4, design.api.vip6), peer=False)]
+    for node in design.in_service.values():
+        dns = (node.name, f"{node.name}.{design.rack.domain}", "localhost")
+        own = (node.loopback4, node.loopback6, node.mgmt.ip, ip_address("127.0.0.1"), ip_address("::1"))
+        wanted.append(Request(f"node-{node.name}", dns, own, peer=True))
+    return wanted
+
+
+def lacking(state_dir: Path, design: Design) -> list[str]:
+    """Names of the certificates that `ensure` would issue; writes nothing."""
+    cert_file, key_file = state_dir / "ca/ca.crt", state_dir / "ca/ca.key"
+    if not (cert_file.is_file() and key_file.is_file()):
+        return [request.name for request in requests(design)]
+    authority, _ = _authority(state_dir, state_dir.name)
+    return [request.name for request in requests(design) if not _fits(state_dir, request, authority)]
 
 
 def ensure_ca(state_dir: Path, rack: str = "") -> str:
@@ -55,30 +101,33 @@ def ensure_ca(state_dir: Path, rack: str = "") -> str:
     return (state_dir / "ca/ca.crt").read_text(encoding="ascii")
 
 
-def issue(state_dir: Path, name: str, dns: Sequence[str], ips: Sequence[Address | str]) -> tuple[str, str]:
-    """Issue a server certificate by the rack's CA, or return the one there is when it still fits.
+def issue(
+    state_dir: Path, name: str, dns: Sequence[str], ips: Sequence[Address | str], *, peer: bool = False
+) -> tuple[str, str]:
+    """Issue a certificate by the rack's CA, or return the one there is when it still fits.
 
     Args:
         state_dir: state of the rack; the CA is made in it when there is none.
         name: name of the files, and common name.
         dns: DNS names that the certificate is for.
         ips: addresses that the certificate is for.
+        peer: for client authentication too, not for that of servers only.
 
     Returns:
         Certificate and private key, both PEM.
     """
     authority, authority_key = _authority(state_dir, state_dir.name)
+    request = Request(name, tuple(dns), tuple(ip_address(str(one)) for one in ips), peer)
     cert_file, key_file = state_dir / f"ca/{name}.crt", state_dir / f"ca/{name}.key"
-    names: list[x509.GeneralName] = [x509.DNSName(one) for one in sorted(set(dns))]
-    names += [x509.IPAddress(one) for one in sorted({ip_address(str(one)) for one in ips}, key=lambda ip: ip.packed)]
-    if not _fits(cert_file, key_file, authority, names):
+    if not _fits(state_dir, request, authority):
         key = ec.generate_private_key(ec.SECP256R1())
         cert = (
             _builder(name, authority.subject, key, CERTIFICATE_DAYS)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.SubjectAlternativeName(request.names()), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(_usage(ca=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(request.usages()), critical=False)
+            # QEMU 10 refuses a critical key usage without key encipherment, which RFC 8813 forbids for keys on curves
+            .add_extension(_usage(ca=False), critical=not peer)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
             )
@@ -142,8 +191,9 @@ def _usage(*, ca: bool) -> x509.KeyUsage:
     )
 
 
-def _fits(cert_file: Path, key_file: Path, authority: x509.Certificate, names: list[x509.GeneralName]) -> bool:
-    """True when there is a certificate of this CA with exactly these names, its key, and time left."""
+def _fits(state_dir: Path, request: Request, authority: x509.Certificate) -> bool:
+    """True when there is a certificate of this CA with exactly these names and usages, its key, and time left."""
+    cert_file, key_file = state_dir / f"ca/{request.name}.crt", state_dir / f"ca/{request.name}.key"
     if not (cert_file.is_file() and key_file.is_file()):
         return False
     try:
@@ -151,10 +201,12 @@ def _fits(cert_file: Path, key_file: Path, authority: x509.Certificate, names: l
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         cert.verify_directly_issued_by(authority)
         stated = list(cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+        usages = list(cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
     except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     left = cert.not_valid_after_utc - dt.datetime.now(dt.UTC)
-    return stated == names and key.public_key() == cert.public_key() and left > dt.timedelta(days=RENEW_DAYS)
+    same = stated == request.names() and usages == request.usages() and key.public_key() == cert.public_key()
+    return same and left > dt.timedelta(days=RENEW_DAYS)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -1,4 +1,4 @@
-"""What this machine must have before a rack can be reached: secrets, SSH key, CA and the API's certificate."""
+"""What this machine must have before a rack can be reached: secrets, SSH key, CA and certificates."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,11 +26,12 @@ def foresee(rack_dir: Path, state_dir: Path, design: Design) -> tuple[dict[str, 
     """What `prepare` would make, and the secrets there are with placeholders for the others; writes nothing."""
     stored = vault.load(rack_dir)
     missing = [name for name in vault.names(design) if name not in stored]
+    certificates = pki.lacking(state_dir, design)
     wanted: Iterable[tuple[bool, str]] = (
         (bool(missing), f"generate {len(missing)} secrets: {', '.join(missing)}"),
         (not ssh.files(state_dir).key.is_file(), "make the rack's SSH key"),
         (not pki.files(state_dir).ca.is_file(), "make the rack's certificate authority"),
-        (not pki.files(state_dir).api_cert.is_file(), "issue the API's certificate"),
+        (bool(certificates), f"issue {len(certificates)} certificates: {', '.join(certificates)}"),
     )
     changes = [Change("prepare", "manager", summary) for needed, summary in wanted if needed]
     return vault.placeholders(design) | stored, changes

@@ -2,13 +2,18 @@ import datetime as dt
 import ipaddress
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from scs_rack import pki
+from scs_rack.design import make_design
 from scs_rack.errors import UsageError
+from scs_rack.model.load import load_rack
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def certificate(pem):
@@ -90,3 +95,36 @@ def test_half_a_ca_is_refused(tmp_path):
     (tmp_path / "ca/ca.key").unlink()
     with pytest.raises(UsageError, match="one half of a CA"):
         pki.issue(tmp_path, "api", [], ["10.0.0.1"])
+
+
+def lab_design():
+    return make_design(load_rack(REPOSITORY / "inventory/lab"))
+
+
+def test_each_server_in_service_gets_a_certificate_for_both_ends(tmp_path):
+    design = lab_design()
+    assert pki.lacking(tmp_path, design) == ["api", "node-node1", "node-node2", "node-node3"]
+    pki.ensure(tmp_path, design)
+    assert pki.lacking(tmp_path, design) == []
+    cert_file, key_file = pki.node_files(tmp_path, "node2")
+    stated = names(cert_file.read_text())
+    assert stated.get_values_for_type(x509.DNSName) == ["localhost", "node2", "node2.lab.internal"]
+    addresses = {str(ip) for ip in stated.get_values_for_type(x509.IPAddress)}
+    assert addresses == {"10.91.0.2", "fd5c:5::2", "10.90.0.102", "127.0.0.1", "::1"}
+    usages = certificate(cert_file.read_text()).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert {one.dotted_string for one in usages} == {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+
+
+def test_a_certificate_for_servers_only_is_no_peer_s(tmp_path):
+    first = pki.issue(tmp_path, "node", [], ["10.0.0.1"])
+    assert pki.issue(tmp_path, "node", [], ["10.0.0.1"], peer=True)[0] != first[0]
+
+
+def test_what_lacks_is_told_without_writing(tmp_path):
+    design = lab_design()
+    pki.ensure(tmp_path, design)
+    (tmp_path / "ca/node-node3.key").unlink()
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "ca").iterdir())
+    assert pki.lacking(tmp_path, design) == ["node-node3"]
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "ca").iterdir()) == before

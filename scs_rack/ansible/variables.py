@@ -55,4 +55,8 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
     if secrets:
         shared["secrets"] = secrets
     content["all"]["vars"] |= shared
+    for name in design.in_service:
+        cert, key = pki.node_files(state_dir, name)
+        own = {"node_cert_file": str(cert), "node_key_file": str(key)}
+        content["_meta"]["hostvars"][name]["pki"] = shared["pki"] | own
     return content, warnings

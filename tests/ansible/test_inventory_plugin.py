@@ -64,6 +64,9 @@ def test_hosts_get_rack_node_secrets_pki_and_ssh(rack, tmp_path):
     assert plain(host["secrets"]) == made
     assert Path(host["pki"]["api_key_file"]).is_file()
     assert Path(host["pki"]["ca_file"]).is_file()
+    assert host["pki"]["node_cert_file"].endswith("/node-node2.crt")
+    assert Path(host["pki"]["node_cert_file"]).is_file()
+    assert Path(host["pki"]["node_key_file"]).is_file()
     assert host["ansible_ssh_private_key_file"] == str(tmp_path / "state/lab/ssh/id_ed25519")
     assert f"UserKnownHostsFile={tmp_path}/state/lab/ssh/known_hosts" in host["ansible_ssh_common_args"]
     assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"]
