@@ -1,11 +1,14 @@
 """From a Rack to its Design."""
 
 import uuid
+from typing import get_args
 
 from scs_rack.design import addresses
+from scs_rack.design.guests import guests
 from scs_rack.design.ports import all_ports
 from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, PortUse, SwitchDesign
 from scs_rack.model import Rack
+from scs_rack.model.cloud import OptionalService
 from scs_rack.model.draft import MANAGER
 from scs_rack.model.numbering import default_api, manager_loopback
 
@@ -64,7 +67,11 @@ def _switch(rack: Rack, name: str, ports: dict[str, PortUse]) -> SwitchDesign:
     )
 
 
-def _groups(nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ...]]:
+_SERVICE_GROUPS = {"swift": "radosgw"}
+"""Inventory groups of optional services, where they are not named like the service."""
+
+
+def _groups(rack: Rack, nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ...]]:
     active = {name: node for name, node in nodes.items() if node.in_service}
     groups = {
         role: tuple(name for name, node in active.items() if role in node.roles)
@@ -74,6 +81,9 @@ def _groups(nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ...]]:
     groups["first_controller"] = groups["control"][:1]
     groups["ceph_mon"] = groups["control"][:5]
     groups["ceph_mgr"] = groups["control"][:2]
+    for service in get_args(OptionalService):
+        group = _SERVICE_GROUPS.get(service, service)
+        groups[group] = groups["control"] if service in rack.cloud.services else ()
     return groups
 
 
@@ -99,6 +109,7 @@ def make_design(rack: Rack) -> Design:
             ports=ports.get(MANAGER, {}),
         ),
         api=Api(vip4=vip4, vip6=addresses.loopback6(rack, vip4), host=rack.cloud.api_name or str(vip4)),
+        guests=guests(rack),
         fsid=str(uuid.uuid5(_NAMESPACE, rack.name)),
-        groups=_groups(nodes),
+        groups=_groups(rack, nodes),
     )

@@ -63,6 +63,12 @@ def rack_vars(design: Design) -> dict[str, Any]:
             }
             for number, (name, net) in enumerate(external.items())
         },
+        "guests": {
+            "pool4": str(design.guests.pool4),
+            "pool6": str(design.guests.pool6),
+            "domain": design.guests.domain,
+            "resolvers": list(design.guests.resolvers),
+        },
         "access": rack.access.model_dump(mode="json"),
         "cloud": rack.cloud.model_dump(mode="json"),
     }

@@ -1,7 +1,7 @@
 """The types of a Design."""
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
 
 from scs_rack.model import Disk, Rack
@@ -111,6 +111,18 @@ class Api:
 
 
 @dataclass(frozen=True)
+class Guests:
+    """What networks of customers get."""
+
+    pool4: IPv4Network
+    pool6: IPv6Network
+    domain: str
+    """Domain of guests' names, without a point at its end."""
+    resolvers: tuple[str, ...]
+    """What guests are told to ask."""
+
+
+@dataclass(frozen=True)
 class Design:
     """All that follows from a Rack."""
 
@@ -120,6 +132,7 @@ class Design:
     switches: dict[str, SwitchDesign]
     manager: ManagerDesign
     api: Api
+    guests: Guests
     fsid: str
     """Ceph cluster id: a UUID made from the rack's name (RFC 9562, version 5)."""
     groups: dict[str, tuple[str, ...]]

@@ -6,6 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from scs_rack.model.base import DomainName, Strict
+from scs_rack.model.guests import GuestOptions
+
+OptionalService = Literal["barbican", "octavia", "swift", "horizon", "designate"]
+"""A service that a cloud can do without."""
 
 
 class CephOptions(Strict):
@@ -32,6 +36,10 @@ class CloudOptions(Strict):
     """Memory target of each OSD in MiB."""
     mariadb_buffer_mib: int = Field(default=1024, ge=16)
     """InnoDB buffer pool in MiB."""
+    services: list[OptionalService] = Field(default=["barbican", "octavia", "swift", "horizon"])
+    """Services beside Keystone, Glance, Placement, Nova, Neutron and Cinder; what is left out is not set up at all."""
+    guests: GuestOptions = GuestOptions()
+    """Networks of customers."""
     cpu_allocation_ratio: float = Field(default=4.0, gt=0)
     ram_allocation_ratio: float = Field(default=1.0, gt=0)
     ceph: CephOptions = CephOptions()

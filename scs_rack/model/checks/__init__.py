@@ -83,6 +83,8 @@ CHECKS: tuple[Check, ...] = (
     cloud.replicas,
     cloud.storage_disks,
     cloud.roles,
+    cloud.services,
+    cloud.guest_pools,
     power.feeds,
     power.feed_capacity,
     power.feed_loss,

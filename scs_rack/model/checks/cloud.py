@@ -1,9 +1,11 @@
 """Checks of roles: what the cloud needs of the servers in service."""
 
+import ipaddress
 from collections.abc import Iterator
 
 from scs_rack.model.draft import Draft
 from scs_rack.model.fault import Problem
+from scs_rack.model.guests import GUEST_SUBNET4, GUEST_SUBNET6
 
 
 def _with_role(draft: Draft, role: str) -> list[str]:
@@ -49,3 +51,32 @@ def roles(draft: Draft) -> Iterator[Problem]:
     for role, what in (("compute", "guests run there"), ("network", "floating addresses are served there")):
         if draft.whole("servers") and not _with_role(draft, role):
             yield Problem(("servers",), f"no server in service has the role {role}", what, "")
+
+
+def services(draft: Draft) -> Iterator[Problem]:
+    """Each optional service is named once."""
+    wanted = draft.cloud.services if draft.cloud else []
+    for index, name in enumerate(wanted):
+        if name in wanted[:index]:
+            yield Problem(("cloud", "services", index), "the service is named twice", "name it once", name)
+
+
+def guest_pools(draft: Draft) -> Iterator[Problem]:
+    """Addresses of guests are no addresses of the rack, and there is room for a few subnets."""
+    if draft.cloud is None:
+        return
+    pools = {"pool4": draft.cloud.guests.pool4, "pool6": draft.cloud.guests.pool6}
+    rack: dict[str, ipaddress.IPv4Network | ipaddress.IPv6Network] = {}
+    rack |= {f"networks.{name}.prefix": network.prefix for name, network in draft.networks.items()}
+    if draft.pools:
+        rack |= {"pools.loopback4": draft.pools.loopback4, "pools.loopback6": draft.pools.loopback6}
+    for (name, pool), narrowest in zip(pools.items(), (GUEST_SUBNET4, GUEST_SUBNET6), strict=True):
+        if pool is None:
+            continue
+        if pool.prefixlen > narrowest:
+            message = f"no room for a subnet of /{narrowest}"
+            yield Problem(("cloud", "guests", name), message, "take a wider prefix", str(pool))
+        for where, prefix in rack.items():
+            if prefix.version == pool.version and prefix.overlaps(pool):
+                hint = f"{where} is {prefix}; guests could not reach it. State cloud.guests.{name} outside of it"
+                yield Problem(("cloud", "guests", name), "addresses of guests overlap the rack's", hint, str(pool))
