@@ -4,6 +4,7 @@ The vault password comes from a file or a command (`SCS_RACK_VAULT_PASSWORD_FILE
 else from `.vault-password` beside the rack file. Only a lab's is made by itself.
 """
 
+import base64
 import fcntl
 import os
 import secrets
@@ -45,12 +46,15 @@ _PASSWORDS = (
     "test_user_password",
 )
 _UUIDS = ("rbd_secret_uuid",)
+_FERNET = ("fernet_0", "fernet_1", "credential_0", "credential_1")
+"""Keystone's keys of tokens and of stored credentials: `_0` becomes the key of the next rotation, the highest number is
+the one that encrypts now, those between still decrypt. All controllers have the same."""
 
 
 def names(design: Design) -> tuple[str, ...]:
     """Names of all secrets that a rack needs: those of BMCs (`bmc_<server>`), shelves and switches included."""
     controllers = (*design.nodes, *design.rack.power.shelves)
-    return (*_PASSWORDS, *_UUIDS, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
+    return (*_PASSWORDS, *_UUIDS, *_FERNET, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
 
 
 def optional(design: Design) -> tuple[str, ...]:
@@ -159,6 +163,8 @@ def save(rack_dir: Path, values: Mapping[str, str]) -> None:
 def _generate(name: str) -> str:
     if name in _UUIDS:
         return str(uuid.uuid4())
+    if name.startswith(("fernet_", "credential_")):
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the Fernet specification, "Key Format"
     # IPMI 2.0 (section 22.30, Set User Password) takes at most 20 bytes
     return secrets.token_hex(8 if name.startswith("bmc_") else 20)
 
