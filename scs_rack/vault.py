@@ -35,6 +35,9 @@ _PASSWORDS = (
     "db_nova",
     "db_neutron",
     "db_cinder",
+    "db_barbican",
+    "db_octavia",
+    "db_designate",
     "rabbitmq_password",
     "rabbitmq_cookie",
     "service_glance",
@@ -42,10 +45,15 @@ _PASSWORDS = (
     "service_nova",
     "service_neutron",
     "service_cinder",
+    "service_barbican",
+    "service_octavia",
+    "service_designate",
     "metadata_secret",
     "test_user_password",
 )
 _UUIDS = ("rbd_secret_uuid",)
+_KEYS = ("barbican_kek", "designate_rndc_key")
+"""32 random bytes in base64: Barbican's master key, and what Designate signs its orders to BIND with."""
 _FERNET = ("fernet_0", "fernet_1", "credential_0", "credential_1")
 """Keystone's keys of tokens and of stored credentials: `_0` becomes the key of the next rotation, the highest number is
 the one that encrypts now, those between still decrypt. All controllers have the same."""
@@ -54,7 +62,7 @@ the one that encrypts now, those between still decrypt. All controllers have the
 def names(design: Design) -> tuple[str, ...]:
     """Names of all secrets that a rack needs: those of BMCs (`bmc_<server>`), shelves and switches included."""
     controllers = (*design.nodes, *design.rack.power.shelves)
-    return (*_PASSWORDS, *_UUIDS, *_FERNET, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
+    return (*_PASSWORDS, *_UUIDS, *_KEYS, *_FERNET, *(f"bmc_{name}" for name in controllers), *switch_secrets(design))
 
 
 def optional(design: Design) -> tuple[str, ...]:
@@ -163,7 +171,7 @@ def save(rack_dir: Path, values: Mapping[str, str]) -> None:
 def _generate(name: str) -> str:
     if name in _UUIDS:
         return str(uuid.uuid4())
-    if name.startswith(("fernet_", "credential_")):
+    if name in _KEYS or name.startswith(("fernet_", "credential_")):
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the Fernet specification, "Key Format"
     # IPMI 2.0 (section 22.30, Set User Password) takes at most 20 bytes
     return secrets.token_hex(8 if name.startswith("bmc_") else 20)
