@@ -6,7 +6,9 @@ from typing import Literal
 from pydantic import Field
 
 from scs_rack.model.base import DomainName, Strict
+from scs_rack.model.flavors import ComputeOptions, FlavorOptions
 from scs_rack.model.guests import GuestOptions
+from scs_rack.model.images import CloudImage
 
 OptionalService = Literal["barbican", "octavia", "swift", "horizon", "designate"]
 """A service that a cloud can do without."""
@@ -17,8 +19,10 @@ class CephOptions(Strict):
 
     replicas: int = Field(default=3, ge=1, le=5)
     """Copies of each object, on as many hosts."""
-    pg_num: int = Field(default=32, ge=1)
-    """Placement groups of each pool."""
+    pgs_per_osd: int = Field(default=100, ge=10, le=200)
+    """Placement groups that each OSD should bear; a pool gets its share of them."""
+    pg_num: int | None = Field(default=None, ge=1, le=65536)
+    """Placement groups of each pool that holds data, in place of those that follow from the number of OSDs."""
     bluestore_cache_mib: int = Field(default=3072, ge=16)
     """BlueStore cache of each OSD in MiB."""
 
@@ -40,6 +44,12 @@ class CloudOptions(Strict):
     """Services beside Keystone, Glance, Placement, Nova, Neutron and Cinder; what is left out is not set up at all."""
     guests: GuestOptions = GuestOptions()
     """Networks of customers."""
+    compute: ComputeOptions = ComputeOptions()
+    """What hosts give their guests."""
+    flavors: FlavorOptions = FlavorOptions()
+    """What customers may boot."""
+    images: dict[str, CloudImage] = Field(default_factory=dict)
+    """Images for customers, by name."""
     cpu_allocation_ratio: float = Field(default=4.0, gt=0)
     ram_allocation_ratio: float = Field(default=1.0, gt=0)
     ceph: CephOptions = CephOptions()

@@ -7,12 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from scs_rack.model import base, checks, layer2, login, network, overlay, rack, shape, source, switching
+from scs_rack.model import (
+    base,
+    checks,
+    flavors,
+    images,
+    layer2,
+    login,
+    network,
+    overlay,
+    rack,
+    shape,
+    source,
+    switching,
+)
 from scs_rack.model.checks import CHECKS, check_name
 from scs_rack.model.load import check_rack
 from tests.errors.error_cases import CASES, FOLDER, faults_of, said
 
-SPEAKERS = [Path(module.__file__) for module in (base, layer2, login, network, overlay, rack, shape, source, switching)]
+SPEAKERS = [
+    Path(module.__file__)
+    for module in (base, flavors, images, layer2, login, network, overlay, rack, shape, source, switching)
+]
 SPEAKERS += sorted(Path(checks.__file__).parent.glob("*.py"))
 MESSAGES = {"Problem", "Fault", "ValueError", "_fault"}
 

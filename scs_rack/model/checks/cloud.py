@@ -31,6 +31,20 @@ def replicas(draft: Draft) -> Iterator[Problem]:
         yield Problem(("cloud", "ceph", "replicas"), "fewer storage hosts than replicas", hint, str(wanted))
 
 
+def failure_domain(draft: Draft) -> Iterator[Problem]:
+    """All storage hosts state what fails with them, or none does; its name is no other's in Ceph's map."""
+    hosts = [name for name, server in draft.active.items() if "storage" in server.roles]
+    some = any(draft.active[name].failure_domain for name in hosts)
+    for name, server in draft.servers.items():
+        place = server.failure_domain
+        if some and name in hosts and place is None:
+            hint = "state `failure_domain` of all storage hosts, or of none"
+            yield Problem(("servers", name), "a storage host without a failure domain, unlike others", hint, "")
+        elif place is not None and (place in draft.servers or place == "default"):
+            hint = "choose a name that no server has, and not `default`: Ceph's map has one list of names"
+            yield Problem(("servers", name, "failure_domain"), "the name is taken", hint, place)
+
+
 def storage_disks(draft: Draft) -> Iterator[Problem]:
     """Each server has a disk to boot from, and each storage host one for an OSD."""
     for name, server in draft.servers.items():

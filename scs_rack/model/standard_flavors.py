@@ -1,0 +1,37 @@
+"""Names of the flavors of scs-0103-v1.2; each says by scs-0100 what the flavor has."""
+
+MANDATORY = (
+    "SCS-1V-4",
+    "SCS-2V-8",
+    "SCS-4V-16",
+    "SCS-8V-32",
+    "SCS-1V-2",
+    "SCS-2V-4",
+    "SCS-4V-8",
+    "SCS-8V-16",
+    "SCS-16V-32",
+    "SCS-1V-8",
+    "SCS-2V-16",
+    "SCS-4V-32",
+    "SCS-1L-1",
+    "SCS-2V-4-20s",
+    "SCS-4V-16-100s",
+)
+RECOMMENDED = (
+    "SCS-1V-4-10",
+    "SCS-2V-8-20",
+    "SCS-4V-16-50",
+    "SCS-8V-32-100",
+    "SCS-1V-2-5",
+    "SCS-2V-4-10",
+    "SCS-4V-8-20",
+    "SCS-8V-16-50",
+    "SCS-16V-32-100",
+    "SCS-1V-8-20",
+    "SCS-2V-16-50",
+    "SCS-4V-32-100",
+    "SCS-1L-1-5",
+    "SCS-16V-64",
+    "SCS-8V-64",
+    "SCS-16V-128",
+)
