@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import scs_rack
-from scs_rack import vault
+from scs_rack import pki, vault
+from scs_rack.design import make_design
+from scs_rack.model.load import load_rack
 
 PROJECT = Path(scs_rack.__file__).parent.parent
 RENDER = """---
@@ -59,6 +61,7 @@ def rendered(tmp_path_factory):
     for rack, hosts in (("lab", "node1,node2"), ("example", "ctl1,cmp1")):
         (top / rack).mkdir()
         shutil.copy(PROJECT / "inventory" / rack / "rack.yml", top / rack / "rack.yml")
+        pki.ensure(top / "state" / rack, make_design(load_rack(top / rack / "rack.yml")))
         playbook = Path(sys.executable).with_name("ansible-playbook")
         command = [playbook, "-i", top / rack / "rack.yml", "--limit", hosts, top / "play.yml"]
         seen = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True, check=False)

@@ -99,3 +99,16 @@ def test_removes_what_shall_be_absent(run, tmp_path):
 def test_parameters_are_not_repeated(run, tmp_path, mode):
     result = run("config_files", files=[file(tmp_path / "c", "top secret", mode)])
     assert "top secret" not in str(result)
+
+
+def test_purges_what_is_not_stated(run, tmp_path):
+    folder = {"path": str(tmp_path / "keys"), "mode": "0700", "purge": True, **ME}
+    arguments = {"directories": [folder], "files": [file(tmp_path / "keys/1")]}
+    run("config_files", **arguments)
+    (tmp_path / "keys/0").write_text("old\n")
+    (tmp_path / "keys/more").mkdir()
+    planned = run("config_files", check=True, **arguments)
+    assert (planned["changed_files"], (tmp_path / "keys/0").exists()) == ([str(tmp_path / "keys/0")], True)
+    assert run("config_files", **arguments)["changed_files"] == [str(tmp_path / "keys/0")]
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["1", "more"]
+    assert not run("config_files", **arguments)["changed"]

@@ -50,11 +50,18 @@ class ActionModule(ActionBase):
                 names = {**variables, **(file.pop("vars", None) or {})}
                 file["content"] = self._template(file.pop("template"), names)
             elif stated[0] == "src":
-                path = self._find_needle("files", file.pop("src"))
-                file["content"] = self._loader.get_text_file_contents(path)
+                file["content"] = self._text(file.pop("src"))
         except (AnsibleError, OSError) as error:
             raise AnsibleActionFail(f"{file['dest']}: {error}") from error
         return file
+
+    def _text(self, source: str) -> str:
+        try:
+            return str(self._loader.get_text_file_contents(self._find_needle("files", source)))
+        except AnsibleFileNotFound:
+            if self._task.check_mode:
+                return ""  # such as a certificate that will be issued before the run
+            raise
 
     def _template(self, name: str, variables: dict[str, Any]) -> str:
         try:

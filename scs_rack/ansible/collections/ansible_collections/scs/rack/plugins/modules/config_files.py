@@ -49,6 +49,10 @@ options:
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
       mode: {description: Mode in octal digits., type: str, default: "0755"}
+      purge:
+        description: Removes files in it that C(files) does not name, as for keys that were rotated out.
+        type: bool
+        default: false
 attributes:
   check_mode: {support: full, description: Says what would change.}
   diff_mode: {support: full, description: Shows differences of files that everybody may read.}
@@ -156,6 +160,13 @@ class Writer:
         os.chown(path, *owner)
         path.chmod(mode)
 
+    def purge(self, entry: dict[str, Any], stated: set[Path]) -> None:
+        """Remove files of a directory that are not stated; folders in it stay."""
+        folder = Path(entry["path"])
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path not in stated and (path.is_symlink() or not path.is_dir()):
+                self._remove(path)
+
     def file(self, entry: dict[str, Any]) -> None:
         """Write, correct or remove one file."""
         path = Path(entry["dest"])
@@ -236,6 +247,7 @@ def main() -> None:
                 "options": {
                     "path": {"type": "path", "required": True},
                     "mode": {"type": "str", "default": "0755"},
+                    "purge": {"type": "bool", "default": False},
                     **attributes,
                 },
             },
@@ -248,6 +260,9 @@ def main() -> None:
             writer.directory(entry)
         for entry in module.params["files"]:
             writer.file(entry)
+        stated = {Path(entry["dest"]) for entry in module.params["files"]}
+        for entry in (one for one in module.params["directories"] if one["purge"]):
+            writer.purge(entry, stated)
     except (Refused, OSError, ValueError) as error:
         module.fail_json(msg=str(error), changed_files=writer.changed)
     diff = {"diff": writer.diffs} if module._diff else {}  # noqa: SLF001 - Ansible has no public name for it
