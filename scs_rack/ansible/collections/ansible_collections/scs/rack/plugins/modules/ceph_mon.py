@@ -72,8 +72,8 @@ from ansible_collections.scs.rack.plugins.module_utils.ceph import (
 
 
 def addresses(address: str) -> str:
-    """Both messenger protocols of a monitor at their ports."""
-    return f"[v2:{address}:3300,v1:{address}:6789]"
+    """Where a monitor speaks messenger 2; the older one can't encrypt."""
+    return f"[v2:{address}:3300]"
 
 
 def make_store(params: dict[str, Any], folder: Path) -> None:
