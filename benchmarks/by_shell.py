@@ -144,8 +144,7 @@ def _facts(rack: Rack, rendered: Rendered) -> dict[str, str]:
             for number, (host, disk) in enumerate(osds)
         ),
         "FSID": design.fsid,
-        "POOLS": " ".join(pool["name"] for pool in cluster["pools"]),
-        "PG_NUM": str(design.rack.cloud.ceph.pg_num),
+        "POOLS": " ".join(f"{pool.name},{pool.pg_num},{pool.application}" for pool in design.storage.pools),
         "REPLICAS": str(design.rack.cloud.ceph.replicas),
         "CEPH_CONFIG": config,
         "URL": f"https://{design.api.host}",

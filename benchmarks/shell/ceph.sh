@@ -72,7 +72,9 @@ jobs=($!)
 for osd in $OSDS; do IFS=, read -r _ _ _ uuid <<<"$osd"; echo "osd new $uuid"; done | ceph >/dev/null &
 jobs+=($!)
 for pool in $POOLS; do
-    echo "osd pool create $pool $PG_NUM $PG_NUM replicated --size $REPLICAS --autoscale-mode off"
+    IFS=, read -r name pg_num application <<<"$pool"
+    echo "osd pool create $name $pg_num $pg_num replicated --size $REPLICAS --autoscale-mode off"
+    [[ $application == rbd ]] || echo "osd pool application enable $name $application"
 done | ceph >/dev/null &
 jobs+=($!)
 for job in "${jobs[@]}"; do wait "$job"; done
@@ -95,7 +97,9 @@ rm -f keyring
 EOF
 on "${MONS%% *}" <<'EOF'
 jobs=()
-for pool in $POOLS; do rbd pool init "$pool" & jobs+=($!); done # waits for the placement groups
+for pool in $POOLS; do # waits for the placement groups
+    [[ $pool != *,rbd ]] || { rbd pool init "${pool%%,*}" & jobs+=($!); }
+done
 for job in "${jobs[@]}"; do wait "$job"; done
 healthy='.health.status == "HEALTH_OK" and .mgrmap.available and .mgrmap.num_standbys >= $mgrs - 1
     and .osdmap.num_up_osds >= $osds and .osdmap.num_in_osds >= $osds and (.quorum_names | length) == $mons

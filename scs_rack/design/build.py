@@ -6,6 +6,7 @@ from typing import get_args
 from scs_rack.design import addresses
 from scs_rack.design.guests import guests
 from scs_rack.design.ports import all_ports
+from scs_rack.design.storage import storage
 from scs_rack.design.types import Api, BmcDesign, Design, ManagerDesign, NodeDesign, PortUse, SwitchDesign
 from scs_rack.model import Rack
 from scs_rack.model.cloud import OptionalService
@@ -110,6 +111,7 @@ def make_design(rack: Rack) -> Design:
         ),
         api=Api(vip4=vip4, vip6=addresses.loopback6(rack, vip4), host=rack.cloud.api_name or str(vip4)),
         guests=guests(rack),
+        storage=storage(rack, nodes),
         fsid=str(uuid.uuid5(_NAMESPACE, rack.name)),
         groups=_groups(rack, nodes),
     )

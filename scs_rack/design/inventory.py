@@ -5,6 +5,7 @@ not part of the Design). Each role's defaults take what they need from these, so
 override single settings as everybody expects.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from scs_rack.design.addresses import PoolExhausted
@@ -50,6 +51,11 @@ def rack_vars(design: Design) -> dict[str, Any]:
             for n in (design.nodes[name] for name in design.groups["controller"])
         ],
         "mons": [{"name": name, "loopback4": str(design.nodes[name].loopback4)} for name in design.groups["ceph_mon"]],
+        "storage": {
+            "failure_domain": design.storage.failure_domain,
+            "places": design.storage.places,
+            "pools": [asdict(pool) for pool in design.storage.pools],
+        },
         "external_networks": {
             name: {
                 "physnet": net.physnet,

@@ -123,6 +123,29 @@ class Guests:
 
 
 @dataclass(frozen=True)
+class Pool:
+    """A pool of Ceph."""
+
+    name: str
+    application: Literal["rbd", "rgw"]
+    pg_num: int
+    """Placement groups: a power of two, unless the rack file says otherwise."""
+    exact: bool
+    """The rack file states the number; otherwise a pool never loses placement groups when disks are taken away."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What follows for Ceph."""
+
+    failure_domain: Literal["host", "rack"]
+    """Each copy lies in another one of these."""
+    places: dict[str, str]
+    """Failure domain of each storage host that states one, by name."""
+    pools: tuple[Pool, ...]
+
+
+@dataclass(frozen=True)
 class Design:
     """All that follows from a Rack."""
 
@@ -133,6 +156,7 @@ class Design:
     manager: ManagerDesign
     api: Api
     guests: Guests
+    storage: Storage
     fsid: str
     """Ceph cluster id: a UUID made from the rack's name (RFC 9562, version 5)."""
     groups: dict[str, tuple[str, ...]]

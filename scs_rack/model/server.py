@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scs_rack.model.base import Asn, Fingerprint, Mac, NicName, Speed, Strict, Watt
+from scs_rack.model.base import Asn, Fingerprint, HostName, Mac, NicName, Speed, Strict, Watt
 from scs_rack.model.quirks import Quirk
 
 Role = Literal["control", "network", "storage", "compute"]
@@ -104,6 +104,8 @@ class Server(Strict):
     """`spare`: cabled and known, but powered off and not in service."""
     roles: list[Role] = Field(min_length=1)
     """What it does for the cloud."""
+    failure_domain: HostName | None = None
+    """What fails as a whole with it, such as a rack or a fire section; Ceph then keeps each copy in another one."""
     feeds: list[str] = Field(default_factory=list)
     """Power feeds that it is plugged into; they share its draw."""
     power_w: Watt | None = None

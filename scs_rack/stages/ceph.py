@@ -2,11 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scs_rack.design.types import Storage
 from scs_rack.engine.stage import Context
 from scs_rack.remote import run_one
 from scs_rack.results import Finding
@@ -70,6 +71,33 @@ def status_findings(status: dict[str, Any], mons: Iterable[str], managers: int, 
     return findings
 
 
+def pool_findings(seen: Mapping[str, Mapping[str, Any]], wanted: Storage, replicas: int) -> list[Finding]:
+    """Judge pools: their copies, what each copy lies in, and their placement groups.
+
+    Args:
+        seen: `size`, `pg_num` and `spread` (steps of the rule) by name.
+        wanted: as designed.
+        replicas: copies of each object.
+    """
+    findings = []
+    for pool in wanted.pools:
+        where = f"pool {pool.name}"
+        has = seen.get(pool.name)
+        if has is None:
+            findings.append(_fault("pool-missing", where, "a pool", "none", "`scs-rack up --from ceph` makes it"))
+            continue
+        if has["size"] != replicas:
+            findings.append(_fault("pool-copies", where, f"{replicas} copies", has["size"], "ceph osd pool ls detail"))
+        if has["spread"] != [wanted.failure_domain]:
+            spread = " in ".join(has["spread"]) or "nothing"
+            findings.append(
+                _fault("pool-spread", where, f"each copy in another {wanted.failure_domain}", f"another {spread}")
+            )
+        if has["pg_num"] < pool.pg_num or (pool.exact and has["pg_num"] != pool.pg_num):
+            findings.append(_fault("pool-size", where, f"{pool.pg_num} placement groups", has["pg_num"]))
+    return findings
+
+
 def is_clean(state: str) -> bool:
     """True if a placement group's state means that all copies are there; scrubbing does no harm."""
     parts = set(state.split("+"))
@@ -111,4 +139,5 @@ class CephStage(AnsibleStage):
             what = f"1 MiB written to and read from pool {pool}" if said["status"] else "an answer of the monitors"
             return [_fault("ceph-failed", "ceph", what, said["error"])]
         groups = ctx.design.groups
-        return status_findings(said["status"], groups["ceph_mon"], len(groups["ceph_mgr"]), expected_osds(ctx))
+        found = status_findings(said["status"], groups["ceph_mon"], len(groups["ceph_mgr"]), expected_osds(ctx))
+        return found + pool_findings(said["pools"], ctx.design.storage, ctx.design.rack.cloud.ceph.replicas)

@@ -43,21 +43,44 @@ def round_trip(cluster: Any, pool: str) -> float:
     return time.monotonic() - begin
 
 
+def ask(cluster: Any, prefix: str) -> Any:
+    """Answer of the monitors to a command.
+
+    Raises:
+        OSError: they refuse it.
+    """
+    code, out, words = cluster.mon_command(json.dumps({"prefix": prefix, "format": "json"}), b"")
+    if code:
+        raise OSError(-code, words)
+    return json.loads(out)
+
+
+def pools(cluster: Any) -> dict[str, Any]:
+    """Copies, placement groups and what each copy lies in, by pool."""
+    rules = {rule["rule_id"]: rule for rule in ask(cluster, "osd crush rule dump")}
+    return {
+        pool["pool_name"]: {
+            "size": pool["size"],
+            "pg_num": pool["pg_num_target"],
+            "spread": [step["type"] for step in rules[pool["crush_rule"]]["steps"] if step["op"].startswith("choose")],
+        }
+        for pool in ask(cluster, "osd dump")["pools"]
+    }
+
+
 def look(pool: str) -> dict[str, Any]:
     """The cluster's state; errors are told, not raised."""
     import rados
 
-    said: dict[str, Any] = {"error": None, "status": None, "round_trip": None}
+    said: dict[str, Any] = {"error": None, "status": None, "pools": {}, "round_trip": None}
     cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client.admin")
     try:
         for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
             cluster.conf_set(option, TIMEOUT)
         cluster.conf_set("client_mount_timeout", CONNECT)
         cluster.connect()
-        code, out, words = cluster.mon_command(json.dumps({"prefix": "status", "format": "json"}), b"")
-        if code:
-            raise OSError(-code, words)
-        said["status"] = json.loads(out)
+        said["status"] = ask(cluster, "status")
+        said["pools"] = pools(cluster)
         if pool:
             said["round_trip"] = round_trip(cluster, pool)
     except (OSError, ValueError) as error:  # errors of librados and librbd are OSErrors

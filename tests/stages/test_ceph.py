@@ -1,6 +1,7 @@
 """The gate of stage ceph: the cluster's answers, judged."""
 
 import copy
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -23,6 +24,10 @@ HEALTHY = {
     "osdmap": {"num_osds": 3, "num_up_osds": 3, "num_in_osds": 3},
     "pgmap": {"num_pgs": 33, "pgs_by_state": [{"state_name": "active+clean", "count": 33}]},
 }
+
+
+STORAGE = make_design(load_rack(LAB / "rack.yml")).storage
+POOLS = {pool.name: {"size": 3, "pg_num": pool.pg_num, "spread": ["host"]} for pool in STORAGE.pools}
 
 
 @pytest.fixture
@@ -73,6 +78,31 @@ def test_no_manager_and_no_placement_groups(status):
     ]
 
 
+def test_pools_as_designed():
+    more = {"pg_num": 1024, "size": 3, "spread": ["host"]}
+    assert ceph.pool_findings(POOLS | {"volumes": more, ".mgr": {"size": 1}}, STORAGE, 3) == []
+
+
+def test_all_faults_of_pools_are_named():
+    seen = copy.deepcopy(POOLS)
+    del seen["vms"]
+    seen["images"]["size"] = 2
+    seen["backups"]["spread"] = ["osd"]
+    seen["volumes"]["pg_num"] = 1
+    assert {(one.type, one.where, one.seen) for one in ceph.pool_findings(seen, STORAGE, 3)} == {
+        ("pool-missing", "pool vms", "none"),
+        ("pool-copies", "pool images", "2"),
+        ("pool-spread", "pool backups", "another osd"),
+        ("pool-size", "pool volumes", "1"),
+    }
+
+
+def test_a_stated_number_of_placement_groups_is_exact():
+    exact = dataclasses.replace(STORAGE, pools=tuple(dataclasses.replace(one, exact=True) for one in STORAGE.pools))
+    seen = POOLS | {"volumes": {**POOLS["volumes"], "pg_num": 1024}}
+    assert [one.type for one in ceph.pool_findings(seen, exact, 3)] == ["pool-size"]
+
+
 @pytest.mark.parametrize(
     ("state", "clean"),
     [
@@ -108,7 +138,9 @@ class Cluster:
         said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(said, int):
             return Answer(host, said, "", "no route", 0.1)
-        return Answer(host, 0, json.dumps({"error": None, "status": None, "round_trip": None} | said), "", 0.1)
+        return Answer(
+            host, 0, json.dumps({"error": None, "status": None, "pools": POOLS, "round_trip": None} | said), "", 0.1
+        )
 
 
 def test_the_gate_writes_only_to_a_healthy_cluster(ctx, monkeypatch, status):

@@ -50,6 +50,12 @@ def flavor_promise(draft: Draft) -> Iterator[Problem]:
         ):
             if stated is not None and least is not None and stated < least:
                 yield Problem((*path, key), f"less than the {least} that {name} promises", "leave it out, or rename it")
+        if promised.disk and promised.disk.size is None and not flavor.disk_gb:
+            hint = "Nova gives a guest the disk that its flavor has: state disk_gb"
+            yield Problem(path, f"{name} comes with a disk whose size nobody says", hint, "")
+        if promised.disk and promised.disk.count > 1 and promised.hypervisor != "bms":
+            hint = "Nova gives a virtual guest one disk"
+            yield Problem(path, f"{name} promises {promised.disk.count} disks", hint, "")
         pins = {"C": ("cores",), "T": ("threads", "cores")}.get(promised.cpu_type)
         if pins and flavor.pinning not in (None, *pins):
             hint = "V promises shared vCPUs, L crowded ones"

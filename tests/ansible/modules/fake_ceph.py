@@ -18,6 +18,7 @@ class Monitors:
     def __init__(self, quorum=True):
         self.quorum = quorum
         self.config, self.auth, self.osds, self.pools = {}, {}, {}, {}
+        self.parents, self.rules = {}, ["replicated_rule host"]
         self.commands = []
         self.objects = set()
 
@@ -57,13 +58,40 @@ class Monitors:
     def on_osd_stat(self, *_):
         return {"num_up_osds": sum("up" in osd["state"] for osd in self.osds.values())}
 
+    def on_osd_tree(self, *_):
+        names = ["default", *self.parents]
+        children = {name: [names.index(one) for one, where in self.parents.items() if where == name] for name in names}
+        return {"nodes": [{"id": names.index(name), "name": name, "children": children[name]} for name in names]}
+
+    def on_osd_crush_add_bucket(self, command, _):
+        self.parents[command["name"]] = command["args"][-1].partition("=")[2]
+
+    def on_osd_crush_move(self, command, _):
+        self.on_osd_crush_add_bucket(command, _)
+
+    def on_osd_crush_rule_dump(self, *_):
+        steps = [{"op": "take", "item": -1}, {"op": "chooseleaf_firstn", "num": 0}, {"op": "emit"}]
+        rules = [rule.split() for rule in self.rules]
+        return [
+            {"rule_id": number, "rule_name": name, "steps": [{**step, "type": kind} for step in steps]}
+            for number, (name, kind) in enumerate(rules)
+        ]
+
+    def on_osd_crush_rule_create_replicated(self, command, _):
+        self.rules.append(f"{command['name']} {command['type']}")
+
+    def rule(self, name):
+        return [rule.split()[0] for rule in self.rules].index(name)
+
     def on_osd_pool_create(self, command, _):
+        if command["pool"].startswith(".") and not command.get("yes_i_really_mean_it"):
+            return  # Ceph 18 says "pool names beginning with . are not allowed" and ends well
         pool = {"pool_name": command["pool"], "pg_num_target": command["pg_num"], "size": command["size"]}
-        self.pools[command["pool"]] = pool | {"application_metadata": {}}
+        self.pools[command["pool"]] = pool | {"application_metadata": {}, "crush_rule": self.rule(command["rule"])}
 
     def on_osd_pool_set(self, command, _):
-        name = {"pg_num": "pg_num_target"}.get(command["var"], command["var"])
-        self.pools[command["pool"]][name] = int(command["val"])
+        name, value = {"pg_num": "pg_num_target"}.get(command["var"], command["var"]), command["val"]
+        self.pools[command["pool"]][name] = self.rule(value) if name == "crush_rule" else int(value)
 
     def on_osd_pool_application_enable(self, command, _):
         self.pools[command["pool"]]["application_metadata"][command["app"]] = {}

@@ -35,7 +35,6 @@ def wanted():
         "config": {"osd": {"osd_memory_target": "939524096"}},
         "managers": ["node1", "node2"],
         "disks": [{"host": f"node{number}", "name": "osd0"} for number in (1, 2, 3)],
-        "pools": [{"name": "images", "pg_num": 8, "size": 3}],
         "clients": [{"name": "glance", "caps": {"mon": "profile rbd", "osd": "profile rbd pool=images"}}],
     }
 
@@ -77,7 +76,6 @@ def test_a_new_cluster_is_set_up_once(run, monitors, wanted):
     osds = {host: entries[0] for host, entries in first["osds"].items()}
     assert sorted(entry["id"] for entry in osds.values()) == [0, 1, 2]
     assert all(entry["fresh"] and entry["disk"] == "osd0" for entry in osds.values())
-    assert monitors.pools["images"]["application_metadata"] == {"rbd": {}}
     second = run("ceph_cluster", **wanted)
     assert (second["changed"], second["changes"]) == (False, [])
     assert second["osds"] == first["osds"]
@@ -86,16 +84,13 @@ def test_a_new_cluster_is_set_up_once(run, monitors, wanted):
 def test_only_what_differs_is_mended(run, monitors, wanted):
     run("ceph_cluster", **wanted)
     wanted["clients"][0]["caps"]["osd"] = "profile rbd pool=other"
-    wanted["pools"][0]["pg_num"] = 16
     wanted["config"]["osd"]["osd_memory_target"] = "1"
     monitors.commands.clear()
     assert sorted(run("ceph_cluster", **wanted)["changes"]) == [
         "capabilities of client.glance",
-        "pg_num of pool images",
         "set osd_memory_target of osd",
     ]
     assert "osd new" not in monitors.commands
-    assert "osd pool create" not in monitors.commands
     assert monitors.auth["client.glance"]["key"] == "key-of-client.glance"
 
 
@@ -128,9 +123,10 @@ def test_check_mode_changes_nothing(run, monitors, wanted, data):
     assert (virgin["changed"], virgin["osds"], monitors.commands) == (True, {}, [])
     (data / "mon/ceph-node1").mkdir(parents=True)
     (data / "mon/ceph-node1/done").touch()
+    wanted["places"] = {"node1": "r1"}
     known = run("ceph_cluster", check=True, **wanted)
-    assert "create pool images" in known["changes"]
-    assert (monitors.pools, monitors.osds, monitors.auth, monitors.config) == ({}, {}, {}, {})
+    assert {"create client.glance", "new rack r1", "new host node1"} <= set(known["changes"])
+    assert (monitors.parents, monitors.osds, monitors.auth, monitors.config) == ({}, {}, {}, {})
 
 
 def test_no_quorum_is_a_failure_in_time(run, monitors, wanted):
@@ -141,20 +137,20 @@ def test_no_quorum_is_a_failure_in_time(run, monitors, wanted):
 
 
 def test_a_refused_command_is_a_failure(run, monitors, wanted, monkeypatch):
-    monkeypatch.setattr(fake_ceph.Monitors, "on_osd_pool_create", None)
+    monkeypatch.setattr(fake_ceph.Monitors, "on_osd_new", None)
     result = run("ceph_cluster", **wanted)
     assert result["failed"]
-    assert "osd pool create images" in result["msg"]
+    assert "osd new" in result["msg"]
 
 
-def test_pools_are_initialised_once_the_osds_are_up(run, monitors, wanted):
-    run("ceph_cluster", **wanted)
-    late = run("ceph_ready", mon="node1", osds=3, pools=["images"], timeout=1)
-    assert (late["failed"], late["msg"]) == (True, "0 of 3 OSDs are up after 1 s")
-    for osd in monitors.osds.values():
-        osd["state"] = ["exists", "up"]
-    assert run("ceph_ready", mon="node1", osds=3, pools=["images"])["changes"] == ["initialise pool images"]
-    assert not run("ceph_ready", mon="node1", osds=3, pools=["images"])["changed"]
+def test_hosts_stand_in_their_racks_before_their_osds_start(run, monitors, wanted):
+    wanted["places"] = {"node1": "r1", "node2": "r1", "node3": "r2"}
+    assert {"new rack r1", "new rack r2", "new host node3"} <= set(run("ceph_cluster", **wanted)["changes"])
+    assert monitors.parents == {"r1": "default", "r2": "default", "node1": "r1", "node2": "r1", "node3": "r2"}
+    assert not run("ceph_cluster", **wanted)["changed"]
+    wanted["places"]["node2"] = "r3"
+    assert run("ceph_cluster", **wanted)["changes"] == ["new rack r3", "move node2 to rack r3"]
+    assert monitors.parents["node2"] == "r3"
 
 
 def test_keys_of_a_monitor_that_exists_win(run, plugin, ceph, data, monkeypatch):

@@ -1,11 +1,11 @@
 #!/usr/bin/python
-"""Bring settings, keys, OSD numbers and pools of a Ceph cluster to their stated form."""
+"""Bring settings, keys, OSD numbers and places of a Ceph cluster to their stated form."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ceph_cluster
-short_description: Settings, keys, OSD numbers, pools and clients of a Ceph cluster in one call
+short_description: Settings, keys, OSD numbers, places and clients of a Ceph cluster in one call
 description:
   - Speaks to the monitors through librados in one process, with many commands at once.
   - Gives every OSD a number. Its UUID follows from the cluster, the host and the disk's name, so that a disk is never
@@ -28,16 +28,10 @@ options:
     suboptions:
       host: {description: Name of the server., type: str, required: true}
       name: {description: Name of the disk., type: str, required: true}
-  pools:
-    description: Pools.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name: {description: Name of the pool., type: str, required: true}
-      pg_num: {description: Placement groups., type: int, required: true}
-      size: {description: Copies., type: int, required: true}
-      application: {description: Who uses it., type: str, default: rbd}
+  places:
+    description: Racks by the host that stands in them, for the CRUSH map; hosts that are not named stay where they are.
+    type: dict
+    default: {}
   clients:
     description: Clients and what they may do.
     type: list
@@ -58,7 +52,7 @@ EXAMPLES = r"""
     mon: node1
     managers: [node1, node2]
     disks: [{host: node1, name: osd0}]
-    pools: [{name: images, pg_num: 8, size: 3}]
+    places: {node1: r1, node2: r2, node3: r3}
     clients: [{name: glance, caps: {mon: profile rbd, osd: profile rbd pool=images}}]
   no_log: true
 """
@@ -85,12 +79,19 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.scs.rack.plugins.module_utils.ceph import DATA, CephError, Cluster, keyring, new_key
 
 Command = dict[str, Any]
+ROOT = "default"
+"""Top of the CRUSH map."""
 MANAGER_CAPS = {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"}
 
 
 def caps_list(caps: dict[str, str]) -> list[str]:
     """Capabilities as the monitors' commands take them."""
     return [part for pair in sorted(caps.items()) for part in pair]
+
+
+def bucket(name: str, kind: str, where: str) -> Command:
+    """The command that makes a bucket of the CRUSH map."""
+    return {"prefix": "osd crush add-bucket", "name": name, "type": kind, "args": [where]}
 
 
 def disk_uuid(fsid: str, host: str, disk: str) -> str:
@@ -148,33 +149,24 @@ class Setup:
                 commands.append((f"new OSD {disk['host']} {disk['name']}", command))
         return commands
 
-    def pools(self, seen: dict[str, Command]) -> list[tuple[str, Command]]:
-        """Pools that are missing or differ."""
+    def places(self) -> None:
+        """Put hosts into their racks; a host is there before its first OSD, which then finds its place."""
+        wanted = self.params["places"]
+        if not wanted:
+            return
+        nodes = self.cluster.ask("osd tree")["nodes"]
+        names = {node["id"]: node["name"] for node in nodes}
+        parents = {names[child]: node["name"] for node in nodes for child in node.get("children", []) if child in names}
+        racks = sorted(set(wanted.values()) - set(names.values()))
+        self.mend([(f"new rack {rack}", bucket(rack, "rack", f"root={ROOT}")) for rack in racks])
         commands = []
-        for pool in self.params["pools"]:
-            name, pg_num, size = pool["name"], pool["pg_num"], pool["size"]
-            sure = {"yes_i_really_mean_it": True} if size == 1 else {}
-            if name not in seen:
-                command = {"prefix": "osd pool create", "pool": name, "pg_num": pg_num, "pgp_num": pg_num, "size": size}
-                more = {"pool_type": "replicated", "autoscale_mode": "off", **sure}
-                commands.append((f"create pool {name}", {**command, **more}))
-                continue
-            for variable, stated, current in (("pg_num", pg_num, "pg_num_target"), ("size", size, "size")):
-                if seen[name][current] != stated:
-                    command = {"prefix": "osd pool set", "pool": name, "var": variable, "val": str(stated), **sure}
-                    commands.append((f"{variable} of pool {name}", command))
-        return commands
-
-    def applications(self, seen: dict[str, Command]) -> list[tuple[str, Command]]:
-        """Pools whose user is not noted."""
-        return [
-            (
-                f"application of pool {pool['name']}",
-                {"prefix": "osd pool application enable", "pool": pool["name"], "app": pool["application"]},
-            )
-            for pool in self.params["pools"]
-            if pool["application"] not in seen.get(pool["name"], {}).get("application_metadata", {})
-        ]
+        for host, rack in wanted.items():
+            if host not in names.values():
+                commands.append((f"new host {host}", bucket(host, "host", f"rack={rack}")))
+            elif parents.get(host) != rack:
+                move = {"prefix": "osd crush move", "name": host, "args": [f"root={ROOT}", f"rack={rack}"]}
+                commands.append((f"move {host} to rack {rack}", move))
+        self.mend(commands)
 
     def osd_map(self) -> Command:
         """The OSD map."""
@@ -184,13 +176,11 @@ class Setup:
     def bring_about(self) -> Command:
         """Mend all that differs; returns keys and numbers."""
         before = self.osd_map()
-        pools = {pool["pool_name"]: pool for pool in before["pools"]}
         osds = {osd["uuid"]: osd for osd in before["osds"]}
-        commands = self.settings() + self.entities(self.cluster.keys()) + self.disks(osds) + self.pools(pools)
+        commands = self.settings() + self.entities(self.cluster.keys()) + self.disks(osds)
         self.mend(commands)
-        after = self.osd_map() if commands and not self.check else before
-        self.mend(self.applications({pool["pool_name"]: pool for pool in after["pools"]}))
-        return self.answer(after)
+        self.places()
+        return self.answer(self.osd_map() if commands and not self.check else before)
 
     def answer(self, osd_map: Command) -> Command:
         """Keys and numbers for the hosts."""
@@ -230,17 +220,7 @@ def main() -> None:
                 "default": [],
                 "options": {"host": text, "name": text},
             },
-            "pools": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": text,
-                    "pg_num": {"type": "int", "required": True},
-                    "size": {"type": "int", "required": True},
-                    "application": {"type": "str", "default": "rbd"},
-                },
-            },
+            "places": {"type": "dict", "default": {}},
             "clients": {
                 "type": "list",
                 "elements": "dict",
