@@ -1,4 +1,4 @@
-"""Stage `cloud`: Placement, Nova, Neutron with OVN, Glance and Cinder."""
+"""Stage `cloud`: Placement, Nova, Neutron with OVN, Glance and Cinder, and what the rack file asks for beside them."""
 
 import json
 import time
@@ -25,7 +25,8 @@ ANSWER = 60.0
 """Seconds that an API may take for an answer: its only worker may still be loading."""
 TYPES = ("block-storage", "compute", "identity", "image", "network", "placement")
 """Service types that the catalog must have (service-types.openstack.org)."""
-ANYWHERE = ""
+OPTIONAL = {"barbican": "key-manager", "octavia": "load-balancer", "swift": "object-store", "designate": "dns"}
+"""Service types by the name that the rack file has for them."""
 RESOURCES = ("VCPU", "MEMORY_MB", "DISK_GB")
 
 
@@ -44,16 +45,16 @@ def service_findings(seen: Iterable[Service], wanted: Iterable[tuple[str, str]])
 
     Args:
         seen: what the API lists.
-        wanted: binary and host; `ANYWHERE` where any host will do.
+        wanted: binary and host; a host stands for each backend of it (`node1` for `node1@rbd`) too.
     """
     rows = list(seen)
     findings = []
     for binary, host in wanted:
-        states = {row.host: row.state for row in rows if row.binary == binary and host in (row.host, ANYWHERE)}
-        if "up" not in states.values():
+        states = {row.host: row.state for row in rows if row.binary == binary and row.host.split("@")[0] == host}
+        if set(states.values()) != {"up"}:
             words = ", ".join(f"{state} on {where}" for where, state in sorted(states.items())) or "not registered"
-            hint = f"`journalctl -u {binary}` on {host or 'the controller'} says why"
-            findings.append(Finding("service-down", "error", f"{host} {binary}".strip(), "up", words, hint))
+            hint = f"`journalctl -u {binary}` on {host} says why"
+            findings.append(Finding("service-down", "error", f"{host} {binary}", "up", words, hint))
     return findings
 
 
@@ -118,7 +119,7 @@ class CloudStage(AnsibleStage):
         super().__init__(
             name="cloud",
             needs=("ceph", "platform"),
-            summary="Placement, Nova, Neutron with OVN, Glance and Cinder",
+            summary="Placement, Nova, Neutron with OVN, Glance, Cinder, and what the rack file asks for beside them",
             playbook="cloud.yml",
         )
 
@@ -138,19 +139,27 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
     groups = ctx.design.groups
     computes = [node for node in groups["compute"] if ctx.selected(node)]
     chassis = [node for node in dict.fromkeys((*groups["network"], *groups["compute"])) if ctx.selected(node)]
-    anywhere = [(binary, ANYWHERE) for binary in ("nova-conductor", "nova-scheduler")]
+    controllers = [node for node in groups["controller"] if ctx.selected(node)]
+
+    def on_each(*binaries: str) -> list[tuple[str, str]]:
+        return [(binary, node) for binary in binaries for node in controllers]
+
     agents = [("ovn-controller", node) for node in chassis]
     agents += [("neutron-ovn-metadata-agent", node) for node in computes]
-    volumes = [(binary, ANYWHERE) for binary in ("cinder-scheduler", "cinder-volume", "cinder-backup")]
+    types = (*TYPES, *(OPTIONAL[name] for name in ctx.design.rack.cloud.services if name in OPTIONAL))
+    hosts = [str(ctx.design.nodes[node].loopback4) for node in controllers]
     questions: dict[str, Callable[[], list[Finding]]] = {
         "compute": lambda: service_findings(
-            nova_services(cloud), [*anywhere, *(("nova-compute", n) for n in computes)]
+            nova_services(cloud),
+            [*on_each("nova-conductor", "nova-scheduler"), *(("nova-compute", n) for n in computes)],
         ),
         "network": lambda: service_findings(neutron_agents(cloud), agents),
-        "block-storage": lambda: service_findings(cinder_services(cloud), volumes),
+        "block-storage": lambda: service_findings(
+            cinder_services(cloud), on_each("cinder-scheduler", "cinder-volume", "cinder-backup")
+        ),
         "placement": lambda: inventory_findings(inventories(cloud), computes),
         "image": lambda: list_images(cloud),
-        "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region),
+        "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region, types, hosts),
         "ovn": lambda: ovn_findings(ctx, chassis),
         "external": lambda: external_findings(ctx, chassis),
     }
@@ -227,8 +236,15 @@ def list_images(cloud: Cloud) -> list[Finding]:
     return []
 
 
-def catalog_findings(cloud: Cloud, region: str) -> list[Finding]:
-    """Every service has an endpoint in the catalog, and every endpoint answers over verified TLS."""
+def catalog_findings(cloud: Cloud, region: str, types: Iterable[str], hosts: Iterable[str]) -> list[Finding]:
+    """Every service has an endpoint in the catalog, and answers there and on each controller over verified TLS.
+
+    Args:
+        cloud: who is asked.
+        region: the region of the catalog that counts.
+        types: service types that it must have.
+        hosts: addresses of the controllers; each has all services at the ports of the catalog's endpoints.
+    """
     catalog = cloud.session.auth.get_access(cloud.session).service_catalog.catalog
     urls: dict[str, set[str]] = {}
     for entry in catalog:
@@ -237,11 +253,13 @@ def catalog_findings(cloud: Cloud, region: str) -> list[Finding]:
                 urls.setdefault(entry["type"], set()).add(endpoint["url"])
     findings = [
         Finding("endpoint-missing", "error", f"catalog {kind}", f"an endpoint in region {region}", "none")
-        for kind in TYPES
+        for kind in types
         if kind not in urls
     ]
-    roots = sorted({f"{urlsplit(url).scheme}://{urlsplit(url).netloc}/" for found in urls.values() for url in found})
-    with ThreadPoolExecutor(max_workers=max(len(roots), 1)) as pool:
+    parts = [urlsplit(url) for found in urls.values() for url in found]
+    own = {f"https://{host}:{part.port}/" for part in parts for host in hosts if part.port}
+    roots = sorted({f"{part.scheme}://{part.netloc}/" for part in parts} | own)
+    with ThreadPoolExecutor(max_workers=min(len(roots), 16) or 1) as pool:
         return [*findings, *(found for found in pool.map(lambda root: _endpoint(cloud, root), roots) if found)]
 
 
@@ -259,8 +277,10 @@ def _endpoint(cloud: Cloud, root: str) -> Finding | None:
 
 
 def ovn_findings(ctx: Context, nodes: Iterable[str]) -> list[Finding]:
-    """Ask OVN's southbound database on the controller itself."""
-    (controller,) = ctx.design.groups["controller"][:1]
+    """Ask OVN's southbound database on a controller itself."""
+    (controller,) = [node for node in ctx.design.groups["controller"] if ctx.selected(node)][:1] or [
+        ctx.design.groups["controller"][0]
+    ]
     command = ["ovn-sbctl", "--timeout=10", "--format=json", "--columns=hostname", "list", "Chassis"]
     answer = run_one(ctx, controller, command)
     if not answer.ok:
