@@ -107,9 +107,8 @@ def test_services_that_the_catalog_does_not_have_in_this_region():
 
 
 def test_every_controller_answers_for_itself():
-    statuses = {
-        f"https://{host}:{1000 + n}/": 200 for n in range(len(TYPES)) for host in ("api", "10.0.0.1", "10.0.0.2")
-    }
+    hosts = ["10.0.0.1", "10.0.0.2"]
+    statuses = {f"https://{host}:{1000 + n}/": 200 for n in range(len(TYPES)) for host in ("api", *hosts)}
     assert cloud.catalog_findings(fake_cloud(catalog_of(), statuses), "lab", TYPES, hosts) == []
     statuses["https://10.0.0.2:1003/"] = ConnectionError("reset by peer")
     (found,) = cloud.catalog_findings(fake_cloud(catalog_of(), statuses), "lab", TYPES, hosts)
