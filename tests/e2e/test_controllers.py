@@ -1,0 +1,94 @@
+"""The control plane is on every controller, asked from outside by tools that we did not write; needs test_bring_up."""
+
+import json
+import sys
+
+import pytest
+
+from scs_rack.vault import load as load_secrets
+from tests.e2e.conftest import Bench
+
+pytestmark = pytest.mark.lab
+CONTROLLERS = {"node1": "10.91.0.1", "node2": "10.91.0.2", "node3": "10.91.0.3"}
+PORTS = (5000, 8774, 8776, 8778, 9292, 9696, 9311, 9876, 8080)
+
+
+def curl(bench: Bench, *words: str, stdin: str = "") -> str:
+    """Call curl in the manager's namespace with the rack's CA; returns its standard output."""
+    done = bench.outside("curl", "-sS", "--cacert", f"{bench.state}/ca/ca.crt", *words, stdin=stdin, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_each_controller_serves_each_api_over_tls(bench: Bench) -> None:
+    urls = [f"https://{address}:{port}/" for address in CONTROLLERS.values() for port in PORTS]
+    silent = [word for _ in urls for word in ("-o", "/dev/null")]
+    seen = curl(bench, *silent, "-w", "%{http_code} %{url_effective}\n", *urls)
+    wrong = [line for line in seen.splitlines() if not line.startswith(("200 ", "300 "))]
+    assert not wrong
+    assert len(seen.splitlines()) == len(urls)
+
+
+def test_a_token_is_good_at_every_controller(bench: Bench) -> None:
+    password = load_secrets(bench.folder)["admin_password"]
+    user = {"name": "admin", "domain": {"id": "default"}, "password": password}
+    scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
+    asked = ["-H", "Content-Type: application/json", "--data", "@-", "-D", "-", "-o", "/dev/null"]
+    headers = curl(bench, *asked, f"https://{CONTROLLERS['node1']}:5000/v3/auth/tokens", stdin=json.dumps(body))
+    (token,) = [line.split(": ")[1].strip() for line in headers.splitlines() if line.lower().startswith("x-subject")]
+    for address in CONTROLLERS.values():
+        config = f'header = "X-Auth-Token: {token}"\n'
+        for path, key in ((":5000/v3/projects", "projects"), (":8774/v2.1/flavors", "flavors")):
+            assert json.loads(curl(bench, "-K", "-", f"https://{address}{path}", stdin=config))[key], (address, path)
+
+
+def test_the_fabric_has_a_way_to_each_controller(bench: Bench) -> None:
+    for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::254/128")):
+        routes = json.loads(bench.on("leaf1", "vtysh", "-c", f"show {family} route {address} json"))
+        hops = [hop for hop in routes[address][0]["nexthops"] if hop.get("active")]
+        assert len(hops) == len(CONTROLLERS), (address, hops)
+
+
+def test_services_are_behind_haproxy(bench: Bench) -> None:
+    """What listens on the ports of the APIs is HAProxy; the services themselves are on 127.0.0.1 alone."""
+    for node in CONTROLLERS:
+        open_to_others = set()
+        for line in bench.on(node, "ss", "-Htlnp").splitlines():
+            local, process = line.split()[3], line.split()[-1]
+            address, _, port = local.rpartition(":")
+            if int(port) in (*PORTS, 8775, 6080) and address != "127.0.0.1":
+                open_to_others.add(process.split('"')[1])
+        assert open_to_others == {"haproxy"}, node
+
+
+def test_databases_and_brokers_are_one_cluster(bench: Bench) -> None:
+    names = ("wsrep_cluster_size", "wsrep_cluster_status", "wsrep_local_state_comment")
+    for node in CONTROLLERS:
+        status = dict(
+            line.split("\t") for line in bench.on(node, "mariadb", "-NBe", "SHOW STATUS LIKE 'wsrep_%'").splitlines()
+        )
+        assert [status[name] for name in names] == ["3", "Primary", "Synced"], node
+        for kind, database in (("nb", "OVN_Northbound"), ("sb", "OVN_Southbound")):
+            raft = bench.on(node, "ovn-appctl", "-t", f"/run/ovn/ovn{kind}_db.ctl", "cluster/status", database)
+            assert "Status: cluster member" in raft
+            assert raft.count(" at ssl:") == len(CONTROLLERS), raft
+    broker = json.loads(bench.on("node2", "rabbitmqctl", "-q", "--formatter", "json", "cluster_status"))
+    assert len(broker["running_nodes"]) == len(CONTROLLERS)
+    assert not broker["partitions"]
+    queues = json.loads(bench.on("node2", "rabbitmqctl", "-q", "--formatter", "json", "list_queues", "name", "type"))
+    assert {queue["type"] for queue in queues} <= {"quorum", "stream"}
+    assert len(queues) > 10
+
+
+def test_volumes_belong_to_a_cluster(bench: Bench) -> None:
+    script = (
+        "import openstack, json\n"
+        "c = openstack.connect(cloud='admin')\n"
+        "a = c.block_storage.get('/os-services', microversion='3.7').json()['services']\n"
+        "print(json.dumps([[s['host'], s['cluster'], s['state']] for s in a if s['binary'] == 'cinder-volume']))\n"
+    )
+    clouds = f"OS_CLIENT_CONFIG_FILE={bench.state}/clouds.yaml"
+    done = bench.outside("env", clouds, sys.executable, "-", stdin=script, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(json.loads(done.stdout)) == [[f"{node}@rbd", "ceph@rbd", "up"] for node in CONTROLLERS]
