@@ -44,7 +44,7 @@ def test_a_token_is_good_at_every_controller(bench: Bench) -> None:
 
 
 def test_the_fabric_has_a_way_to_each_controller(bench: Bench) -> None:
-    for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::254/128")):
+    for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::fe/128")):
         routes = json.loads(bench.on("leaf1", "vtysh", "-c", f"show {family} route {address} json"))
         hops = [hop for hop in routes[address][0]["nexthops"] if hop.get("active")]
         assert len(hops) == len(CONTROLLERS), (address, hops)
