@@ -48,6 +48,8 @@ _PASSWORDS = (
     "service_barbican",
     "service_octavia",
     "service_designate",
+    "service_swift",
+    "horizon_secret_key",
     "metadata_secret",
     "test_user_password",
 )
