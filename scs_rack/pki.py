@@ -20,7 +20,8 @@ from scs_rack.errors import UsageError
 from scs_rack.files import write_file
 
 CA_DAYS = 3650
-CERTIFICATE_DAYS = 397
+CERTIFICATE_DAYS = 365
+"""Mozilla's intermediate profile takes at most 366 (server side TLS, guidelines 5.7)."""
 RENEW_DAYS = 30
 """A certificate is renewed when it has fewer days left than this."""
 
@@ -79,10 +80,14 @@ def requests(design: Design) -> list[Request]:
     """The certificates that a rack needs: that of the API, and one for each server in service."""
     host = [design.api.host] if design.api.host != str(design.api.vip4) else []
     wanted = [Request("api", tuple(host), (design.api.vip4, design.api.vip6), peer=False)]
+    controllers = design.groups["controller"]
+    # a client of RabbitMQ that fails over goes on to check the name of the broker that it knew first (kombu)
+    brokers = [design.nodes[name].loopback4 for name in controllers]
     for node in design.in_service.values():
         dns = (node.name, f"{node.name}.{design.rack.domain}", "localhost")
         own = (node.loopback4, node.loopback6, node.mgmt.ip, ip_address("127.0.0.1"), ip_address("::1"))
-        wanted.append(Request(f"node-{node.name}", dns, own, peer=True))
+        every = [*own, *(brokers if node.name in controllers else ())]
+        wanted.append(Request(f"node-{node.name}", dns, tuple(every), peer=True))
     return wanted
 
 

@@ -65,11 +65,11 @@ def test_other_names_give_another_certificate(tmp_path, dns, ips):
 def test_a_certificate_near_its_end_is_renewed(tmp_path, monkeypatch):
     monkeypatch.setattr(pki, "CERTIFICATE_DAYS", pki.RENEW_DAYS - 1)
     first = pki.issue(tmp_path, "api", [], ["10.0.0.1"])
-    monkeypatch.setattr(pki, "CERTIFICATE_DAYS", 397)
+    monkeypatch.setattr(pki, "CERTIFICATE_DAYS", 365)
     second = pki.issue(tmp_path, "api", [], ["10.0.0.1"])
     assert second[0] != first[0]
     left = certificate(second[0]).not_valid_after_utc - dt.datetime.now(dt.UTC)
-    assert left > dt.timedelta(days=390)
+    assert left > dt.timedelta(days=360)
 
 
 def test_a_key_that_does_not_belong_to_the_certificate_is_replaced(tmp_path):
@@ -110,7 +110,8 @@ def test_each_server_in_service_gets_a_certificate_for_both_ends(tmp_path):
     stated = names(cert_file.read_text())
     assert stated.get_values_for_type(x509.DNSName) == ["localhost", "node2", "node2.lab.internal"]
     addresses = {str(ip) for ip in stated.get_values_for_type(x509.IPAddress)}
-    assert addresses == {"10.91.0.2", "fd5c:5::2", "10.90.0.102", "127.0.0.1", "::1"}
+    brokers = {"10.91.0.1", "10.91.0.2", "10.91.0.3"}
+    assert addresses == brokers | {"fd5c:5::2", "10.90.0.102", "127.0.0.1", "::1"}
     usages = certificate(cert_file.read_text()).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert {one.dotted_string for one in usages} == {"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"}
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
