@@ -71,7 +71,9 @@ def prepare(rack: Rack, work: Path) -> None:
     (work / "facts").write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in facts.items()))
     (work / "ssh_config").write_text(_ssh_config(rack, work))
     (work / "catalog.json").write_text(json.dumps(_catalog(rack, rendered)))
-    offered = asdict(wanted(rack.design, built_guest().path))
+    offered = asdict(wanted(rack.design, built_guest().path, rack.folder))
+    for image in offered["images"]:
+        image |= {"path": image["content"]().path, "sha512": image["digest"].removeprefix("sha512:"), "min_disk": 1}
     offered["test"] = {"name": TEST_NAME, "password": secrets["test_user_password"]}
     (work / "wanted.json").write_text(json.dumps(offered, default=str))
 

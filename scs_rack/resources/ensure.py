@@ -1,52 +1,22 @@
 """Compare what is wanted with what the cloud has, and make it so; every change is read back."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from scs_rack.clouds import TEST_NAME
 from scs_rack.errors import StageFailed
-from scs_rack.resources.flavors import Flavor
-from scs_rack.resources.wanted import ExternalNetwork, Image, VolumeType, Wanted
+from scs_rack.resources.flavors import flavors
+from scs_rack.resources.images import images
+from scs_rack.resources.step import Connection, Step
+from scs_rack.resources.subnet_pools import subnet_pools
+from scs_rack.resources.volume_types import volume_types
+from scs_rack.resources.wanted import ExternalNetwork, Wanted
 
-Connection = Any
-"""An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
-Step = tuple[str, Callable[[], object]]
-"""What is missing, in words, and the call that makes it."""
 AT_ONCE = 6
 """Things that are made side by side: two uploads of images, and flavors meanwhile."""
-
-
-def flavors(cloud: Connection, wanted: tuple[Flavor, ...]) -> Iterator[Step]:
-    """Flavors: a flavor whose size differs is an error, since Nova can't change it under running guests."""
-    present = {flavor.name: flavor for flavor in cloud.compute.flavors(get_extra_specs=True)}
-    for flavor in wanted:
-        found = present.get(flavor.name)
-        specs = dict(flavor.extra_specs)
-        if found is None:
-            yield f"flavor {flavor.name}", partial(_new_flavor, cloud, flavor)
-            continue
-        size = (found.vcpus, found.ram, found.disk)
-        if size != (flavor.vcpus, flavor.ram, flavor.disk):
-            raise StageFailed(
-                f"flavor {flavor.name} exists with (vCPU, MiB, GB) = {size}",
-                "rename or delete it: a flavor's size can't be changed",
-            )
-        if {key: found.extra_specs.get(key) for key in specs} != specs:
-            yield (
-                f"extra specs of flavor {flavor.name}",
-                partial(cloud.compute.create_flavor_extra_specs, found, specs),
-            )
-
-
-def _new_flavor(cloud: Connection, flavor: Flavor) -> None:
-    size = {key: value for key, value in asdict(flavor).items() if key in ("name", "vcpus", "ram", "disk")}
-    made = cloud.compute.create_flavor(**size, is_public=True)
-    cloud.compute.create_flavor_extra_specs(made, dict(flavor.extra_specs))
 
 
 def networks(cloud: Connection, wanted: tuple[ExternalNetwork, ...]) -> Iterator[Step]:
@@ -94,74 +64,6 @@ def _new_subnet(cloud: Connection, network: ExternalNetwork, network_id: str) ->
     )
 
 
-def volume_types(cloud: Connection, wanted: tuple[VolumeType, ...]) -> Iterator[Step]:
-    """Volume types; their description carries the aspects of scs-0114."""
-    present = {kind.name: kind for kind in cloud.block_storage.types()}
-    for kind in wanted:
-        found = present.get(kind.name)
-        if found is None:
-            yield (
-                f"volume type {kind.name}",
-                partial(
-                    cloud.block_storage.create_type,
-                    name=kind.name,
-                    description=kind.description,
-                    is_public=True,
-                    extra_specs={"volume_backend_name": kind.backend},
-                ),
-            )
-        elif found.description != kind.description:
-            yield (
-                f"description of volume type {kind.name}",
-                partial(cloud.block_storage.update_type, found, description=kind.description),
-            )
-
-
-def images(cloud: Connection, wanted: tuple[Image, ...]) -> Iterator[Step]:
-    """Images by name and digest; a replaced image is hidden, not deleted, since volumes may rest on it."""
-    present = list(cloud.image.images(visibility="public"))
-    for image in wanted:
-        same = [found for found in present if found.name == image.name]
-        good = [found for found in same if found.hash_value == image.sha512 and found.status == "active"]
-        if not good:
-            yield f"image {image.name}", partial(_new_image, cloud, image, same)
-            continue
-        stated = {key: value for key, value in image.properties if key != "image_build_date"}
-        differing = {key: value for key, value in stated.items() if _property(good[0], key) != value}
-        if differing:
-            yield (
-                f"properties of image {image.name}: {', '.join(differing)}",
-                partial(cloud.image.update_image, good[0], **differing),
-            )
-
-
-def _property(image: Any, key: str) -> str | None:
-    data = image.to_dict()
-    value = data.get(key, (data.get("properties") or {}).get(key))
-    return None if value is None else str(value)
-
-
-def _new_image(cloud: Connection, image: Image, old: list[Any]) -> None:
-    made = cloud.image.create_image(
-        image.name,
-        filename=str(image.path),
-        disk_format="raw",
-        container_format="bare",
-        visibility="public",
-        min_disk=image.min_disk,
-        min_ram=image.min_ram,
-        wait=True,
-        validate_checksum=False,
-        allow_duplicates=True,
-        **dict(image.properties),
-    )
-    seen = cloud.image.get_image(made.id)
-    if seen.status != "active" or seen.hash_value != image.sha512:
-        raise StageFailed(f"image {image.name} is {seen.status} with digest {seen.hash_value} after the upload")
-    for replaced in old:
-        cloud.image.update_image(replaced, is_hidden=True)
-
-
 def test_project(cloud: Connection, password: str) -> Iterator[Step]:
     """A domain, a project, and a user that has nothing but the role member there."""
     identity = cloud.identity
@@ -201,6 +103,7 @@ def steps(cloud: Connection, wanted: Wanted, test_password: str) -> Iterator[Ste
     """Everything that is missing; none of it needs another, and what takes longest comes last."""
     yield from test_project(cloud, test_password)
     yield from networks(cloud, wanted.networks)
+    yield from subnet_pools(cloud, wanted.subnet_pools)
     yield from flavors(cloud, wanted.flavors)
     yield from volume_types(cloud, wanted.volume_types)
     yield from images(cloud, wanted.images)

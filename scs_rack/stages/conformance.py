@@ -15,7 +15,7 @@ from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.stage import Context
 from scs_rack.errors import Interrupted, ScsRackError
 from scs_rack.resources import ensure
-from scs_rack.resources.wanted import STAND_IN
+from scs_rack.resources.wanted_images import stand_ins
 from scs_rack.results import Change, Finding, Result
 
 FRESH = dt.timedelta(hours=24)
@@ -93,10 +93,11 @@ class ConformanceStage:
         options = ctx.design.rack.conformance.scs
         folder = ctx.run_dir / "conformance"
         folder.mkdir(parents=True, exist_ok=True)
-        stand_ins = (STAND_IN,) if ctx.design.rack.lab else ()
         start = time.monotonic()
         try:
-            verdict = run_suite(options, ctx.design.rack.name, clouds, "test", folder=folder, stand_ins=stand_ins)
+            verdict = run_suite(
+                options, ctx.design.rack.name, clouds, "test", folder=folder, stand_ins=stand_ins(ctx.design)
+            )
         except ScsRackError as error:
             verdict = Verdict("failed", options.version, f"{error.message} ({error.hint})")
         counts = ", ".join(f"{count} {result}" for result, count in verdict.counts.items() if count)

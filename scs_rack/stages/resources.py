@@ -25,7 +25,7 @@ class ResourcesStage(AnsibleStage):
     def plan(self, ctx: Context) -> Iterable[Change]:
         """What is missing in the cloud; all of it where there is no cloud yet."""
         clouds = clouds_file(ctx.state_dir)
-        target = wanted(ctx.design, guest_image().path)
+        target = wanted(ctx.design, guest_image().path, ctx.rack_dir)
         try:
             steps = list(ensure.steps(ensure.connect(clouds, "admin"), target, ctx.secrets["test_user_password"]))
         except ensure.unreachable() as error:
@@ -37,7 +37,7 @@ class ResourcesStage(AnsibleStage):
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """As the test user: everything that is offered can be seen, and the user has no right but member."""
         cloud = ensure.connect(clouds_file(ctx.state_dir), "test")
-        target = wanted(ctx.design, guest_image().path)
+        target = wanted(ctx.design, guest_image().path, ctx.rack_dir)
         offered = {
             "flavor": ({flavor.name for flavor in target.flavors}, {one.name for one in cloud.compute.flavors()}),
             "image": (

@@ -75,7 +75,7 @@ def main() -> None:
     try:
         design = make_design(load_rack(options["rack_dir"]))
         cloud = ensure.connect(Path(options["clouds"]), options["cloud"])
-        wanted_now = wanted(design, Path(options["guest_image"]))
+        wanted_now = wanted(design, Path(options["guest_image"]), Path(options["rack_dir"]))
         missing = ensure.steps(cloud, wanted_now, options["test_password"])
         if module.check_mode:
             made += [what for what, _ in missing]
