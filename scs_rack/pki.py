@@ -143,6 +143,11 @@ def issue(
     return cert_file.read_text(encoding="ascii"), key_file.read_text(encoding="ascii")
 
 
+def fingerprint(pem: bytes) -> str:
+    """SHA-256 of a certificate in hexadecimal digits, as TLS clients see it."""
+    return x509.load_pem_x509_certificate(pem).fingerprint(hashes.SHA256()).hex()
+
+
 def _authority(state_dir: Path, rack: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     cert_file, key_file = state_dir / "ca/ca.crt", state_dir / "ca/ca.key"
     if cert_file.is_file() and key_file.is_file():
