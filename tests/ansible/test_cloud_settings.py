@@ -5,6 +5,7 @@ import getpass
 import grp
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def rendered(tmp_path_factory):
         "SCS_RACK_STATE": str(top / "state"),
         vault.PLANNING: "1",
     }
-    for rack, hosts in (("lab", "node1,node2"), ("example", "ctl1,cmp1")):
+    for rack, hosts in (("lab", "node1,node2,node3"), ("example", "ctl1,cmp1")):
         (top / rack).mkdir()
         shutil.copy(PROJECT / "inventory" / rack / "rack.yml", top / rack / "rack.yml")
         pki.ensure(top / "state" / rack, make_design(load_rack(top / rack / "rack.yml")))
@@ -98,7 +99,7 @@ def test_a_host_has_one_name_in_nova_and_neutron(rendered):
 
 
 def test_compute_nodes_get_no_secrets_of_the_control_plane(rendered):
-    for host in ("node2", "cmp1"):
+    for host in ("cmp1",):
         (found,) = rendered.glob(f"*/{host}")
         files = {str(file.relative_to(found)) for file in found.rglob("*") if file.is_file()}
         assert not {"etc/nova/nova.conf", "etc/neutron/plugins/ml2/ml2_conf.ini", "etc/nova/nova-api-uwsgi.ini"} & files
@@ -120,13 +121,13 @@ def test_floating_addresses_are_distributed_only_where_every_compute_node_has_ex
     lab = settings(rendered, "node1", "etc/neutron/plugins/ml2/ml2_conf.ini")
     assert lab["ovn"]["enable_distributed_floating_ip"] == "true"
     for section in (lab["ovn"], settings(rendered, "node2", "etc/neutron/neutron_ovn_metadata_agent.ini")["ovn"]):
-        assert section["ovn_sb_connection"] == "tcp:10.91.0.1:6642"
+        assert section["ovn_sb_connection"] == "ssl:10.91.0.1:6642,ssl:10.91.0.2:6642,ssl:10.91.0.3:6642"
 
 
-def test_services_listen_on_the_loopback_address_only(rendered):
+def test_services_listen_behind_haproxy_only(rendered):
     for path, port in (("nova/nova-api", 8774), ("neutron/neutron-api", 9696), ("cinder/cinder-api", 8776)):
         uwsgi = settings(rendered, "node1", f"etc/{path}-uwsgi.ini")["uwsgi"]
-        assert uwsgi["http-socket"] == f"10.91.0.1:{port}"
+        assert uwsgi["http-socket"] == f"127.0.0.1:{port}"
         assert uwsgi["processes"] == "1"
 
 
@@ -137,6 +138,37 @@ def test_no_secret_stands_in_a_unit_or_a_world_readable_file(rendered):
             assert file.stat().st_mode & 0o007 == 0, file
         elif file.is_file():
             assert "password" not in file.read_text(), file
+
+
+@pytest.mark.parametrize(
+    "path", ["nova/nova.conf", "nova/nova-compute.conf", "neutron/neutron.conf", "cinder/cinder.conf"]
+)
+def test_brokers_are_reached_by_verified_tls_on_every_controller(rendered, path):
+    found = settings(rendered, "node2", f"etc/{path}")
+    assert re.findall(r"@([\d.:]+)", found["DEFAULT"]["transport_url"]) == [f"10.91.0.{n}:5671" for n in (1, 2, 3)]
+    rabbit = found["oslo_messaging_rabbit"]
+    assert (rabbit["ssl"], rabbit["ssl_enforce_hostname_verification"]) == ("true", "true")
+    assert rabbit["rabbit_quorum_queue"] == rabbit["rabbit_transient_quorum_queue"] == "true"
+
+
+def test_processes_of_uwsgi_have_queues_of_their_own(rendered):
+    for unit in rendered.glob("*/*/etc/systemd/system/*.service"):
+        assert "Environment=OS_OSLO_MESSAGING_RABBIT__PROCESSNAME=%N\n" in unit.read_text(), unit
+
+
+def test_databases_are_reached_by_verified_tls_through_haproxy(rendered):
+    for path, sections in (("nova/nova.conf", ("database", "api_database")), ("cinder/cinder.conf", ("database",))):
+        for section in sections:
+            url = settings(rendered, "node3", f"etc/{path}")[section]["connection"]
+            assert "@127.0.0.1:3306/" in url
+            assert "&ssl_ca=/usr/local/share/ca-certificates/scs-rack.crt" in url
+
+
+def test_volumes_belong_to_a_cluster_that_agrees_in_etcd(rendered):
+    cinder = settings(rendered, "node2", "etc/cinder/cinder.conf")
+    assert (cinder["DEFAULT"]["host"], cinder["DEFAULT"]["cluster"]) == ("node2", "ceph")
+    assert "backend_host" not in cinder["rbd"]
+    assert cinder["coordination"]["backend_url"].startswith("etcd3+https://127.0.0.1:2379?")
 
 
 def test_volumes_and_backups_lie_in_ceph(rendered):
