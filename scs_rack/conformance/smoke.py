@@ -4,6 +4,7 @@ Two guests on different hosts, booted from volumes; metadata, console, floating 
 hosts, and a volume that is attached, written, read back and detached. Everything is removed afterwards.
 """
 
+import ipaddress
 import secrets
 import subprocess
 import time
@@ -12,13 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from scs_rack.conformance import smoke_services
 from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
-from scs_rack.conformance.smoke_clean import PREFIX, clean
+from scs_rack.conformance.smoke_clean import clean
+from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import Interrupted, StageFailed
+from scs_rack.resources.volume_types import ENCRYPTED
 
 FLAVOR = "SCS-1L-1"
 IMAGE = "scs-rack guest"
-CIDR = "192.168.254.0/24"
+INGRESS = (
+    ("IPv4", "icmp", None),
+    ("IPv6", "ipv6-icmp", None),
+    ("IPv4", "tcp", 22),
+    ("IPv4", "tcp", smoke_services.PORT),
+)
+"""What guests let in: version of IP, protocol, port."""
 GUESTS = 2
 BOOT_TIMEOUT = 300.0
 """Seconds until a guest is ACTIVE, and again until it has said that it is ready."""
@@ -99,13 +109,20 @@ class Smoke:
             "ping the floating IP": self._ping,
             "ssh to the guest": lambda: self._ssh("true"),
             "traffic between guests on different hosts": self._between,
+            "the same over IPv6, with addresses from the default pool": self._between6,
+            "a guest finds the other one by its name": self._names,
             "volume attached, written, read back, detached": self._volume,
         }
+        if smoke_services.offers(self.cloud, "load-balancer"):
+            steps["load balancer with both guests behind it"] = partial(smoke_services.load_balancer, self)
+        if smoke_services.offers(self.cloud, "key-manager"):
+            steps["secret stored, read back, deleted"] = partial(smoke_services.secret, self.cloud)
+            steps["encrypted volume attached, written, read back, detached"] = partial(self._volume, ENCRYPTED)
         all(self._attempt(name, do) for name, do in steps.items())
         self._attempt("cleanup", lambda: clean(self.cloud))
         return self.report
 
-    def _wait(self, what: str, seconds: float, ask: Callable[[], Any], every: float = 1.0) -> Any:
+    def wait(self, what: str, seconds: float, ask: Callable[[], Any], every: float = 1.0) -> Any:
         """Ask until the answer is true; returns it.
 
         Raises:
@@ -126,15 +143,16 @@ class Smoke:
         if not external:
             raise StageFailed("the test user sees no default external network")
         self.network = net.create_network(name=PREFIX)
-        subnet = net.create_subnet(name=PREFIX, network_id=self.network.id, ip_version=4, cidr=CIDR)
         router = net.create_router(name=PREFIX, external_gateway_info={"network_id": external[0].id})
-        net.add_interface_to_router(router, subnet_id=subnet.id)
+        for subnet in ({"ip_version": 4}, {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}):
+            made = net.create_subnet(name=PREFIX, network_id=self.network.id, use_default_subnet_pool=True, **subnet)
+            net.add_interface_to_router(router, subnet_id=made.id)
         self.group = net.create_security_group(name=PREFIX)
-        for protocol, port in (("icmp", None), ("tcp", 22)):
+        for ethertype, protocol, port in INGRESS:
             net.create_security_group_rule(
                 security_group_id=self.group.id,
                 direction="ingress",
-                ethertype="IPv4",
+                ethertype=ethertype,
                 protocol=protocol,
                 port_range_min=port,
                 port_range_max=port,
@@ -146,7 +164,7 @@ class Smoke:
         image = self.cloud.image.find_image(IMAGE, ignore_missing=False)
         flavor = compute.find_flavor(FLAVOR, ignore_missing=False)
         apart = compute.create_server_group(name=PREFIX, policy="anti-affinity")
-        script = f"#!/bin/sh\necho {self.token}\n"
+        script = f"#!/bin/sh\necho {self.token}\n{smoke_services.serve(self.token)}"
         # one request for both: two of them at the same time may choose the same host, be refused there, and do so again
         compute.create_server(
             name=PREFIX,
@@ -174,7 +192,7 @@ class Smoke:
         if len(self.servers) != GUESTS:
             raise StageFailed(f"{GUESTS} guests were asked for, and there are {len(self.servers)}")
         self.servers = [
-            self._wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
+            self.wait(f"server {server.name} ACTIVE", BOOT_TIMEOUT, partial(self._active, server))
             for server in self.servers
         ]
         hosts = {server.host_id for server in self.servers}
@@ -197,7 +215,7 @@ class Smoke:
                 text = self._console_of(server)
                 return text if self.token in text and "scs-guest: ready" in text else None
 
-            text = self._wait(f"marker on the console of {server.name}", BOOT_TIMEOUT, ready, every=2)
+            text = self.wait(f"marker on the console of {server.name}", BOOT_TIMEOUT, ready, every=2)
             if server is self.servers[0]:
                 self.host_key = host_key(text) or ""
         if not self.host_key:
@@ -212,7 +230,7 @@ class Smoke:
 
     def _ping(self) -> None:
         ping = ["ping", "-n", "-c", "1", "-W", "2", self.address]
-        self._wait(
+        self.wait(
             f"answer to a ping of {self.address}",
             60,
             lambda: subprocess.run(ping, capture_output=True, check=False).returncode == 0,
@@ -223,19 +241,39 @@ class Smoke:
             return shell.run(command)
 
     def _between(self) -> None:
-        other = next(iter(self.cloud.network.ports(device_id=self.servers[1].id))).fixed_ips[0]["ip_address"]
+        other = self._address(4)
         self._ssh(f"ping -c 3 -W 5 {other}")
         self._ssh(f"ping -c 2 -W 5 -s 1300 {other}")
 
-    def _volume(self) -> None:
+    def _between6(self) -> None:
+        own = "ip -6 addr show scope global | grep -v tentative | grep inet6"
+        self.wait("an IPv6 address in the guest", 30, lambda: self._ssh(f"{own} || true").strip())
+        self._ssh(f"ping -6 -c 2 -W 5 {self._address(6)}")
+
+    def _address(self, version: int) -> str:
+        """Address of the second guest."""
+        port = next(iter(self.cloud.network.ports(device_id=self.servers[1].id)))
+        addresses = [str(one["ip_address"]) for one in port.fixed_ips]
+        return next(one for one in addresses if ipaddress.ip_address(one).version == version)
+
+    def _names(self) -> None:
+        port = next(iter(self.cloud.network.ports(device_id=self.servers[1].id)))
+        name, address = port.dns_assignment[0]["fqdn"], port.dns_assignment[0]["ip_address"]
+        answer = self._ssh(f"nslookup {name}")
+        if address not in answer.split():
+            raise StageFailed(f"the guest's resolver does not say that {name} is {address}: {answer[-200:]}")
+
+    def _volume(self, kind: str | None = None) -> None:
         storage = self.cloud.block_storage
         server = self.servers[0]
-        volume = storage.create_volume(name=PREFIX, size=1)
+        volume = storage.create_volume(name=PREFIX, size=1, volume_type=kind)
+        if kind and not storage.get_volume(volume.id).is_encrypted:
+            raise StageFailed(f"a volume of the type {kind} is not encrypted")
         storage.wait_for_status(volume, "available", failures=["error"], wait=120)
         with GuestShell(self.address, self.key, self.host_key) as shell:
             before = set(shell.run("ls /sys/block").split())
             attachment = self.cloud.compute.create_volume_attachment(server, volume_id=volume.id)
-            device = self._wait(
+            device = self.wait(
                 "the volume in the guest", 60, lambda: set(shell.run("ls /sys/block").split()) - before
             ).pop()
             shell.run("dd if=/dev/urandom of=/root/data bs=64k count=64")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from scs_rack.conformance import smoke_services
+from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import StageFailed
 
-PREFIX = "scs-rack-smoke"
-"""Name, or first part of the name, of everything that the smoke test makes."""
 WAIT = 120
 """Seconds until a deleted server or volume must be gone."""
 
@@ -19,6 +19,7 @@ def clean(cloud: Cloud) -> None:
     Raises:
         StageFailed: something is still there afterwards.
     """
+    smoke_services.clean(cloud, WAIT)
     _servers(cloud)
     _volumes(cloud)
     _routers(cloud)

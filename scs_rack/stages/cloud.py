@@ -14,6 +14,7 @@ from scs_rack.remote import run_many, run_one
 from scs_rack.resources.ensure import connect
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
+from scs_rack.stages.extra_services import extra_questions
 
 Cloud = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
@@ -163,6 +164,7 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
         "ovn": lambda: ovn_findings(ctx, chassis),
         "external": lambda: external_findings(ctx, chassis),
     }
+    questions |= extra_questions(ctx, cloud)
     where = f"https://{ctx.design.api.host}"
     try:
         cloud.session.get_token()  # once, before all questions want one
