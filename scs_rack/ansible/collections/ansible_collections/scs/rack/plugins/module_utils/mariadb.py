@@ -20,8 +20,8 @@ class Unusable(Exception):
     """MariaDB can't be talked to; says why."""
 
 
-def connect(socket: str = SOCKET, user: str = "root", password: str = "") -> Any:
-    """Log in over the unix socket.
+def connect(socket: str = SOCKET, user: str = "root", password: str = "", ca_file: str | None = None) -> Any:
+    """Log in over the unix socket, with `ca_file` by TLS: users that others log in as by TCP must come so.
 
     Raises:
         Unusable: MariaDB does not run, or refuses this login.
@@ -29,7 +29,10 @@ def connect(socket: str = SOCKET, user: str = "root", password: str = "") -> Any
     if pymysql is None:
         raise Unusable("the package python3-pymysql is missing on this host")
     try:
-        return pymysql.connect(unix_socket=socket, user=user, password=password, autocommit=True, connect_timeout=10)
+        tls = {"ssl": {"ca": ca_file, "check_hostname": True, "verify_mode": True}} if ca_file else {}
+        return pymysql.connect(
+            unix_socket=socket, user=user, password=password, autocommit=True, connect_timeout=10, **tls
+        )
     except Error as error:
         raise Unusable(f"login as {user} at {socket}: {error}") from error
 

@@ -8,7 +8,8 @@ module: mariadb
 short_description: Databases, users and rights of MariaDB in one call
 description:
   - Talks to MariaDB over its unix socket as root; no password is needed or stored for that.
-  - Whether a user's password is right is observed by logging in with it.
+  - Whether a user's password is right is observed by logging in with it, by TLS.
+  - Users must come by TLS when C(ca_file) is stated.
   - What is not stated is left alone.
 author: the scs-rack founders
 options:
@@ -31,6 +32,9 @@ options:
     description: Unix socket of MariaDB.
     type: path
     default: /run/mysqld/mysqld.sock
+  ca_file:
+    description: Certificate of the CA that vouches for MariaDB, whose users must come by TLS then.
+    type: path
 attributes:
   check_mode: {support: full, description: Says what would change.}
 """
@@ -69,9 +73,10 @@ def grant_on(database: str) -> str:
 class Server:
     """The stated form of a server; collects what has to be done for it."""
 
-    def __init__(self, connection: Any, socket: str) -> None:
+    def __init__(self, connection: Any, socket: str, ca_file: str | None) -> None:
         self.connection = connection
         self.socket = socket
+        self.ca_file = ca_file
         self.changes: list[str] = []
         self.statements: list[Statement] = []
 
@@ -86,7 +91,8 @@ class Server:
 
     def users(self, users: list[dict[str, Any]]) -> None:
         """Users that are missing, have another password, or lack a right."""
-        there = set(mariadb.query(self.connection, "SELECT user, host FROM mysql.user"))
+        rows = mariadb.query(self.connection, "SELECT user, host, ssl_type FROM mysql.user")
+        there = {(row[0], row[1]): row[2] for row in rows}
         for user in users:
             account = (user["name"], user["host"])
             if account not in there:
@@ -94,6 +100,8 @@ class Server:
             elif not self._password_works(user):
                 statement = "ALTER USER %s@%s IDENTIFIED BY %s"
                 self._do(f"change the password of {account[0]}", statement, *account, user["password"])
+            if self.ca_file and not there.get(account):
+                self._do(f"let {account[0]} come by TLS only", "ALTER USER %s@%s REQUIRE SSL", *account)
             rights = self._rights(account) if account in there else []
             for database in user["databases"]:
                 grant = grant_on(database)
@@ -108,7 +116,7 @@ class Server:
 
     def _password_works(self, user: dict[str, Any]) -> bool:
         try:
-            mariadb.connect(self.socket, user["name"], user["password"]).close()
+            mariadb.connect(self.socket, user["name"], user["password"], self.ca_file).close()
         except mariadb.Unusable:
             return False
         return True
@@ -138,12 +146,13 @@ def main() -> None:
                 },
             },
             "socket": {"type": "path", "default": mariadb.SOCKET},
+            "ca_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
     socket = module.params["socket"]
     try:
-        server = Server(mariadb.connect(socket), socket)
+        server = Server(mariadb.connect(socket), socket, module.params["ca_file"])
     except mariadb.Unusable as error:
         if module.check_mode:  # a host on which MariaDB does not run yet
             everything = [f"create database {name}" for name in module.params["databases"]]
