@@ -15,6 +15,7 @@ from scs_rack.resources.ensure import connect
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.extra_services import extra_questions
+from scs_rack.stages.ovn import ovn_cluster_findings
 
 Cloud = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
@@ -162,6 +163,7 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
         "image": lambda: list_images(cloud),
         "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region, types, hosts),
         "ovn": lambda: ovn_findings(ctx, chassis),
+        "ovn-cluster": lambda: ovn_cluster_findings(ctx),
         "external": lambda: external_findings(ctx, chassis),
     }
     questions |= extra_questions(ctx, cloud)
@@ -283,7 +285,8 @@ def ovn_findings(ctx: Context, nodes: Iterable[str]) -> list[Finding]:
     (controller,) = [node for node in ctx.design.groups["controller"] if ctx.selected(node)][:1] or [
         ctx.design.groups["controller"][0]
     ]
-    command = ["ovn-sbctl", "--timeout=10", "--format=json", "--columns=hostname", "list", "Chassis"]
+    command = ["ovn-sbctl", "--timeout=10", "--no-leader-only", "--format=json", "--columns=hostname"]
+    command += ["list", "Chassis"]
     answer = run_one(ctx, controller, command)
     if not answer.ok:
         return [Finding("ovn-silent", "error", f"{controller} OVN southbound database", "an answer", answer.why)]
