@@ -1,6 +1,6 @@
-"""Watch this node's MariaDB: tell HAProxy whether it may be written to, tell the other nodes how it is, and keep the
-record by which the nodes start the cluster again after all of them were down.
+"""Watch this node's MariaDB, and tell HAProxy whether it may be written to.
 
+Tells the other nodes how it is too, and keeps the record by which they start the cluster again after all were down.
 HTTPS on the node's loopback address: `GET /` is 200 when MariaDB may be written to, else 503, with the reason;
 `GET /state` is the same as JSON.
 """
@@ -29,8 +29,9 @@ PERIOD = 1.0
 STALE = 10.0
 """Seconds after which a look is too old to vouch for anything."""
 ALONE = 20.0
-"""Seconds that a node may be without a majority before it is started again, to wait for one. Galera itself mends shorter
-losses of the network."""
+"""Seconds that a node may be without a majority before it is started again, to wait for one.
+
+Galera itself mends shorter losses of the network."""
 
 
 class Agent:
@@ -128,7 +129,7 @@ class Agent:
         except Unavailable as error:
             tell(f"can't record the cluster's members: {error}")
 
-    def judge(self) -> tuple[bool, str]:
+    def judge(self) -> tuple[bool, str]:  # noqa: PLR0911 - one reason a line
         """Whether MariaDB may be written to here, and why or why not."""
         seen = self.seen
         if seen is None:
@@ -192,7 +193,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.0"
 
-    def do_GET(self) -> None:  # noqa: N802 - name of the base class
+    def do_GET(self) -> None:
         """Answer."""
         state = self.server.agent.state()  # type: ignore[attr-defined]
         if self.path == "/state":

@@ -2,9 +2,9 @@
 
 A node that finds no running cluster says where it stands (its position) and reads the positions of the others, and the
 last view: the members that the running cluster had when it last changed. From the same facts all nodes decide the same.
-Only a majority of the controllers that includes a majority of the last view starts a cluster. Of two such sets of nodes
-each has a node in common, so two clusters can't come about; and nothing that the last view agreed on is lost unless more
-than half of its members are.
+Only a majority of the controllers that includes a majority of the last view starts a cluster. Two such sets of nodes
+have a node in common, so two clusters can't come about; and nothing that the last view agreed on is lost unless half of
+its members are.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Decision:
     why: str
 
 
-def decide(
+def decide(  # noqa: PLR0911 - one reason a line
     me: str, controllers: Sequence[str], positions: Mapping[str, Position], view: View | None, patience: float
 ) -> Decision:
     """Decide for one node.

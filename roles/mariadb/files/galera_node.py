@@ -129,7 +129,7 @@ def parse_grastate(text: str) -> tuple[str, int]:
 def position(data_dir: Path) -> tuple[str, int]:
     """History and number of the last change in the data directory of a MariaDB that does not run.
 
-    A directory without them (fresh, or left by a copy that was broken off) has no history: it can join, and take a copy.
+    A directory without them (fresh, or left by a copy that was broken off) has no history: it can join by a copy.
 
     Raises:
         ValueError: MariaDB can't say it.

@@ -119,7 +119,9 @@ def allow_start(data_dir: Path) -> None:
     """Tell Galera that this node may start the cluster, which it would otherwise believe of the last one only."""
     file = data_dir / "grastate.dat"
     if file.is_file():
-        text = re.sub(r"^safe_to_bootstrap:.*$", "safe_to_bootstrap: 1", file.read_text(encoding="ascii"), flags=re.M)
+        text = re.sub(
+            r"^safe_to_bootstrap:.*$", "safe_to_bootstrap: 1", file.read_text(encoding="ascii"), flags=re.MULTILINE
+        )
         file.write_text(text, encoding="ascii")
 
 
@@ -136,7 +138,7 @@ def main() -> NoReturn:
     if Starter(settings, uuid, seqno).wait():
         allow_start(data_dir)
         arguments.append("--wsrep-new-cluster")
-    os.execv(MARIADBD, arguments)
+    os.execv(MARIADBD, arguments)  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":
