@@ -14,6 +14,7 @@ from scs_rack.engine.stage import Context
 from scs_rack.remote import run_one
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
+from scs_rack.stages.api_address import address_findings
 
 KEYSTONE_PORT = 5000
 UNITS = ("mariadb", "rabbitmq-server", "memcached", "haproxy", "scs-rack-vip", "keystone")
@@ -55,6 +56,7 @@ class PlatformStage(AnsibleStage):
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Services answer on the controller; the API speaks verified TLS, and the administrator gets a token."""
         yield from services(ctx)
+        yield from address_findings(ctx)
         yield from api(ctx.design, pki.files(ctx.state_dir).ca, ctx.secrets["admin_password"])
 
 
