@@ -15,6 +15,7 @@ from typing import BinaryIO
 from scs_rack.bmc.types import Console
 from scs_rack.cli import fleet
 from scs_rack.cli.common import Commands, add_command, add_noun, rack_option
+from scs_rack.cli.node_install import add_install
 from scs_rack.errors import UsageError
 
 _CHUNK = 1024
@@ -35,6 +36,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("servers", metavar="NODE", nargs=1)
     parser.add_argument("--seconds", type=float, metavar="S", help="leave after this time")
     parser.set_defaults(limit=None)
+    add_install(verbs)
 
 
 def console(args: argparse.Namespace) -> int:

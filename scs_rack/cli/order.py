@@ -45,7 +45,8 @@ def ordered(args: argparse.Namespace) -> Iterator[Order]:
     """Load the rack, choose stages and devices, enter the lab where there is one, and take Ctrl-C."""
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
-    chosen = named(stages(), args.stages) if hasattr(args, "stages") else select(stages(), args.first, args.last)
+    known = stages(design)
+    chosen = named(known, args.stages) if hasattr(args, "stages") else select(known, args.first, args.last)
     limit = limited(design, args.limit)
     enter(design)
     stop = Stop()

@@ -31,6 +31,8 @@ class Machine:
     """Device nodes of the host that it gets."""
     boots: bool = True
     """False: it runs a few daemons and no operating system (`scs_rack.lab.host`)."""
+    vm: bool = False
+    """True: it is a virtual machine; what it is made of stands in its `vm.json` (`scs_rack.lab.vm`)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Lab:
     def folder(self, machine: str) -> Path:
         """Overlay, console and lock of one machine."""
         return self.home / "nodes" / machine
+
+    def vm(self, server: str) -> Path:
+        """File that says what a virtual machine is made of."""
+        return self.folder(server) / "vm.json"
 
     def disk(self, server: str, disk: str) -> Path:
         """File that is a server's disk."""

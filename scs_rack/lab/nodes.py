@@ -161,6 +161,8 @@ def _has_serial(machine: Machine) -> bool:
 
 
 def _program(lab: Lab, machine: Machine, where: Path) -> list[str]:
+    if machine.vm:
+        return [sys.executable, "-m", "scs_rack.lab.vm", str(lab.vm(machine.name))]
     if machine.boots:
         return _nspawn(lab, machine, where)
     return host.command(machine.name, where, cgroup.of(lab.name, machine.name, "machine"))

@@ -26,6 +26,7 @@ from scs_rack.lab import (
     plugs,
     preflight,
     switch,
+    vms,
 )
 from scs_rack.lab.layout import MANAGER, Lab, Machine
 from scs_rack.paths import state_dir
@@ -157,7 +158,7 @@ def _machines(lab: Lab, design: Design) -> None:
         root = overlay.root(lab, name) if on else _make(lab, design, name, public)
         if on:
             _note_ports(lab, design, name)
-        if name == MANAGER:
+        if name == MANAGER or lab.machine(name).vm:  # a virtual machine makes its host key when it is installed
             continue
         device = design.nodes.get(name) or design.switches[name]
         names = f"{name},{device.mgmt.ip},{device.loopback4},{device.loopback6}"
@@ -181,6 +182,9 @@ def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
         kind, ports = "switch", tuple(design.switches[name].ports)
     else:
         node = design.nodes[name]
+        if design.rack.model(name).lab == "vm":
+            lab.record(vms.prepare(lab, design, node))
+            return root
         identity.host_key(root)
         if name in _hosts(design):
             host.prepare(root, node, public)

@@ -68,10 +68,22 @@ class ScsSuiteOptions(Strict):
     """Seconds after which the suite is ended."""
 
 
+class TempestOptions(Strict):
+    """Tempest, run as an external program by `scs-rack check --suite tempest`."""
+
+    python: str | None = None
+    """Python interpreter of an environment that has Tempest; the one that `--install` makes when not stated."""
+    workers: int = Field(default=2, ge=1, le=16)
+    """Tests at a time."""
+    timeout_s: int = Field(default=14400, ge=60)
+    """Seconds after which it is ended."""
+
+
 class ConformanceOptions(Strict):
     """How the cloud is proved."""
 
     scs: ScsSuiteOptions = ScsSuiteOptions()
+    tempest: TempestOptions = TempestOptions()
 
 
 class ImageOptions(Strict):
@@ -79,4 +91,6 @@ class ImageOptions(Strict):
 
     mirror: str | None = None
     """Debian mirror to build from; the host's own apt source, or the builder's default, when not stated."""
+    kernel: Literal["generic", "cloud"] = "generic"
+    """Kernel of servers that are installed from nothing: `cloud` has drivers of virtual machines only."""
     suite: Literal["trixie"] = "trixie"

@@ -61,6 +61,30 @@ class Baseline(Strict):
     """Accounts that may exist beside the one that scs-rack uses."""
 
 
+class Provision(Strict):
+    """How servers of a model are installed from nothing; see docs/bare-metal.md."""
+
+    firmware: Literal["bios", "uefi"] = "uefi"
+    """How their firmware boots."""
+    boot: list[Literal["http", "pxe"]] = Field(default_factory=list)
+    """Ways to boot from the network, in the order that they are tried; [http, pxe] with UEFI and [pxe] with BIOS when
+    not stated."""
+    disk: Literal["only", "smallest"] = "only"
+    """Which of several disks that fit the root disk's size and kind is written: there must be one only, or the
+    smallest."""
+    image: Literal["node", "minimal"] = "node"
+    """`node` holds every package of every role; `minimal` only what it takes to log in."""
+    esp_mib: int = Field(default=512, ge=128, le=4096)
+    """Size of the EFI system partition in MiB; kernel and boot loader lie there."""
+
+    @property
+    def ways(self) -> tuple[Literal["http", "pxe"], ...]:
+        """Ways to boot from the network, in order."""
+        if self.boot:
+            return tuple(self.boot)
+        return ("http", "pxe") if self.firmware == "uefi" else ("pxe",)
+
+
 class ServerModel(Strict):
     """What all servers of one model have in common."""
 
@@ -84,9 +108,11 @@ class ServerModel(Strict):
     """Departures of its BMC's Redfish service, on top of those that the BMC's own words tell."""
     baseline: Baseline = Baseline()
     """How its BMC and firmware should be."""
-    lab: Literal["machine", "namespace"] = "machine"
+    lab: Literal["machine", "namespace", "vm"] = "machine"
     """How a lab plays it: `machine` boots the node image; `namespace` is a network namespace with FRR, lldpd and SSH,
-    which is enough for trials of the fabric."""
+    which is enough for trials of the fabric; `vm` is a virtual machine with firmware and empty disks."""
+    provision: Provision | None = None
+    """How it is installed by scs-rack; when not stated, it must run the node image already."""
     nics: dict[NicName, Nic]
     """Network ports by the interface's name in the operating system."""
     disks: dict[str, Disk]

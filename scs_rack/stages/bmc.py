@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scs_rack import bmc, pki
 from scs_rack.bmc.boot import boot_limit, wait_for_ssh
-from scs_rack.bmc.bring_up import bring_up, judge
+from scs_rack.bmc.bring_up import bring_up, judge, look
 from scs_rack.bmc.errors import NoAnswer
 from scs_rack.bmc.stream import stream
 from scs_rack.bmc.survey import Survey, survey
@@ -16,6 +16,7 @@ from scs_rack.design import NodeDesign
 from scs_rack.engine.stage import Context
 from scs_rack.errors import StageFailed
 from scs_rack.results import Change, Finding, Result
+from scs_rack.stages.provision import dark
 
 GATE_WAIT = 20.0
 """Seconds that the gate waits for SSH: a server may just be rebooting."""
@@ -42,7 +43,7 @@ class BmcStage:
                 yield Change(self.name, node.name, "power can't be foreseen (its BMC does not answer yet)")
             elif outcome.error is not None:
                 failures.append(outcome.error.message)
-            elif outcome.value and node.in_service and outcome.value.power is bmc.Power.OFF:
+            elif outcome.value and _should_run(ctx, node) and outcome.value.power is bmc.Power.OFF:
                 yield Change(self.name, node.name, "power on", "power off -> on")
         if failures:
             raise StageFailed("; ".join(failures), "`scs-rack bmc show` asks all BMCs again")
@@ -74,7 +75,7 @@ def _targets(ctx: Context) -> list[bmc.Target]:
 async def _apply(ctx: Context) -> AsyncIterator[Result]:
     to_boot: list[NodeDesign] = []
     async with _fleet(ctx) as fleet:
-        async for outcome in bring_up(ctx.design, fleet, _targets(ctx)):
+        async for outcome in _brought_up(ctx, fleet):
             node = ctx.design.nodes[outcome.target.name]
             if outcome.error is not None:
                 prefix = "unreachable: " if isinstance(outcome.error, NoAnswer) else ""
@@ -84,7 +85,7 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
             results = outcome.value or []
             for result in results:
                 yield result
-            if node.in_service and not any(result.error for result in results):
+            if _should_run(ctx, node) and not any(result.error for result in results):
                 to_boot.append(node)
             if ctx.stop.requested.is_set():
                 return
@@ -95,6 +96,22 @@ async def _apply(ctx: Context) -> AsyncIterator[Result]:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+def _should_run(ctx: Context, node: NodeDesign) -> bool:
+    """True for servers in service, unless there is nothing yet that they could boot: stage `provision` does that."""
+    return node.in_service and node.name not in dark(ctx)
+
+
+async def _brought_up(ctx: Context, fleet: bmc.Fleet) -> AsyncIterator[bmc.Outcome[list[Result]]]:
+    """Switch on what should run; of all others only ask the BMC."""
+    empty = set(dark(ctx))
+    targets = _targets(ctx)
+    async for looked in fleet.run([one for one in targets if one.name in empty], lambda one: look(ctx.design, one)):
+        results = [looked.value[1]] if looked.value else None
+        yield bmc.Outcome(looked.target, results, looked.error, looked.duration)
+    async for outcome in bring_up(ctx.design, fleet, [one for one in targets if one.name not in empty]):
+        yield outcome
 
 
 async def _boot(ctx: Context, node: NodeDesign) -> Result:
@@ -114,10 +131,10 @@ async def _gate(ctx: Context) -> list[Finding]:
             found.append(_unasked(node, outcome.error))
             continue
         found += judge(ctx.design, node, outcome.value)
-        if node.in_service and outcome.value.power is bmc.Power.OFF:
+        if _should_run(ctx, node) and outcome.value.power is bmc.Power.OFF:
             hint = "`scs-rack up` switches it on"
             found.append(Finding("server-is-off", "error", node.name, "power on", "power off", hint))
-        elif node.in_service:
+        elif _should_run(ctx, node):
             running.append(node)
     failures = await asyncio.gather(
         *(wait_for_ssh(str(node.mgmt.ip), ctx.wait_for(GATE_WAIT), ctx.stop.requested.is_set) for node in running)

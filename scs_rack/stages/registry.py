@@ -1,9 +1,12 @@
 """All stages, in the order in which people read them."""
 
 import importlib
-from typing import cast
+from dataclasses import replace
+from typing import Any, cast
 
+from scs_rack.design import Design
 from scs_rack.engine.stage import Stage
+from scs_rack.stages.provision import ProvisionStage, needed
 
 _STAGES = (
     ("scs_rack.stages.bmc", "BmcStage"),
@@ -17,6 +20,13 @@ _STAGES = (
 )
 
 
-def stages() -> list[Stage]:
-    """One object of each stage; their modules are imported only now."""
-    return [cast("Stage", getattr(importlib.import_module(module), name)()) for module, name in _STAGES]
+def stages(design: Design) -> list[Stage]:
+    """One object of each stage that a rack needs; their modules are imported only now.
+
+    `provision` stands before `base`, and only where servers are installed by us.
+    """
+    found: list[Any] = [getattr(importlib.import_module(module), name)() for module, name in _STAGES]
+    if needed(design):
+        found = [replace(one, needs=(*one.needs, "provision")) if one.name == "base" else one for one in found]
+        found.insert(1, ProvisionStage())
+    return cast("list[Stage]", found)

@@ -235,6 +235,7 @@ class Machine:
             if action != "on" and was_on:
                 await asyncio.to_thread(self.backend.stop, hard=True)
             if action != "on" or not was_on:
+                await asyncio.to_thread(self.backend.boot, self.boot)
                 await asyncio.to_thread(self.backend.start)
                 self._booted()
                 self.log.add(0x22, 0x60, b"\x00", f"{'Restarted' if was_on else 'Power on'} by {cause}")

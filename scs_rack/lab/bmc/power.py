@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from scs_rack.lab import cgroup, nodes
+from scs_rack.lab import cgroup, nodes, vm
+from scs_rack.lab.bmc.boot import BootOverride
 from scs_rack.lab.bmc.config import BmcConfig
 
 
@@ -18,6 +19,10 @@ class PowerBackend(Protocol):
 
     def start(self) -> None:
         """Power on; does nothing on a running server."""
+        ...
+
+    def boot(self, override: BootOverride) -> None:
+        """Told before each start what the server boots from first."""
         ...
 
     def stop(self, *, hard: bool) -> None:
@@ -55,6 +60,9 @@ class FakePower:
         """True while on."""
         return self.on
 
+    def boot(self, override: BootOverride) -> None:
+        """There is nothing that boots."""
+
     def start(self) -> None:
         """Power on."""
         time.sleep(self.delay)
@@ -89,6 +97,11 @@ class LabPower:
     def power_state(self) -> bool:
         """True while the node's machine runs."""
         return nodes.power_state(self._lab, self._server)
+
+    def boot(self, override: BootOverride) -> None:
+        """Choose what a virtual machine boots from; the other machines have one thing to boot from."""
+        if self._lab.vm(self._server).is_file():
+            vm.choose(self._lab.vm(self._server), override.target)
 
     def start(self) -> None:
         """Start the node's machine."""

@@ -1,0 +1,345 @@
+"""Install servers from nothing: boot each from the network, listen to its ramdisk, see it boot from its own disk."""
+
+import asyncio
+import datetime as dt
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field
+
+from scs_rack import bmc, pki, ssh
+from scs_rack.bmc import actions, settings
+from scs_rack.bmc.boot import boot_limit, wait_for_ssh
+from scs_rack.bmc.errors import BmcError
+from scs_rack.bmc.types import Bmc
+from scs_rack.design import NodeDesign
+from scs_rack.engine.stage import Context
+from scs_rack.errors import ScsRackError, StageFailed
+from scs_rack.model.server import Provision
+from scs_rack.provision import artifact, facts, hardware, inventory, kit, records
+from scs_rack.provision.netboot import callers as calling
+from scs_rack.provision.netboot import seed
+from scs_rack.provision.netboot.service import running
+from scs_rack.provision.netboot.web import Answer, Told
+from scs_rack.remote import gather
+from scs_rack.results import Finding, Result
+from scs_rack.sonic.first_contact.pin import pin
+
+Say = Callable[[str, str], None]
+"""Called with the name of a server and what it does."""
+
+QUIET = 240.0
+"""Seconds that a ramdisk may be silent at work; it speaks every few seconds."""
+_WORDS = {"http": "UEFI HTTP boot", "pxe": "PXE"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator allowed beyond the usual."""
+
+    reinstall: frozenset[str] = frozenset()
+    """Servers whose names were typed: their own installation may be replaced."""
+    wipe: frozenset[str] = frozenset()
+    """Serial numbers of disks that may lose whatever they hold."""
+    only_look: bool = False
+    """Boot the ramdisk, collect, write nothing."""
+
+
+@dataclass
+class _Server:
+    """One server at work."""
+
+    node: NodeDesign
+    caller: calling.Caller
+    options: Provision
+    events: "asyncio.Queue[Told]" = field(default_factory=asyncio.Queue)
+    trail: list[str] = field(default_factory=list)
+    """What was seen of it since its last power-on: evidence where it does not come."""
+    ids: seed.Ids = field(default_factory=lambda: seed.Ids(str(uuid.uuid4()), uuid.uuid4().hex[:8]))
+    report: facts.Facts | None = None
+    findings: list[Finding] = field(default_factory=list)
+    way: str = ""
+
+
+class Installer:
+    """Servers that are installed or looked at together.
+
+    Args:
+        ctx: rack, state and secrets.
+        names: servers.
+        wish: what the operator allowed.
+        say: told what goes on.
+    """
+
+    def __init__(self, ctx: Context, names: Iterable[str], wish: Wish, say: Say) -> None:
+        self._ctx, self._wish, self._say = ctx, wish, say
+        design = ctx.design
+        self._place = calling.place(design)
+        found = calling.callers(design, names, "inspect" if wish.only_look else "install")
+        self._servers = {
+            one.name: _Server(design.nodes[one.name], one, design.rack.model(one.name).provision or Provision())
+            for one in found
+        }
+        self._powering = asyncio.Lock()
+        image = design.rack.image
+        self._kit = kit.built_kit(image, image.kernel)
+        self._artifacts = {
+            flavour: artifact.built(image, flavour) for flavour in {one.options.image for one in self._servers.values()}
+        }
+
+    async def run(self) -> AsyncIterator[Result]:
+        """Install all of them side by side; one result for each, as it ends."""
+        servers = list(self._servers.values())
+        async with (
+            running(self._ctx.state_dir, self._place, [one.caller for one in servers], self._kit, self),
+            bmc.Fleet.open(pki.files(self._ctx.state_dir).ca) as fleet,
+        ):  # fmt: skip
+            tasks = [asyncio.create_task(self._one(fleet, one)) for one in servers]
+            try:
+                for done in asyncio.as_completed(tasks):
+                    yield await done
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    # The desk of the boot service: what it asks and tells
+
+    def artifact(self, caller: calling.Caller) -> artifact.Artifact:
+        """Files of the flavour that the server's model states."""
+        return self._artifacts[self._servers[caller.name].options.image]
+
+    def told(self, told: Told) -> None:
+        """Note it, and wake who waits for it."""
+        server = self._servers[told.caller.name]
+        server.trail.append({"script": "boot script", "file": told.words}.get(told.what, told.what))
+        server.events.put_nowait(told)
+
+    def heard(self, who: str, what: str) -> None:
+        """Note it as evidence; tell of strangers."""
+        for server in self._servers.values():
+            if who in (server.caller.mac, str(server.caller.address.ip)):
+                if not server.trail or server.trail[-1] != what:
+                    server.trail.append(what)
+                return
+        if "not known" in what:
+            self._say(who, what)
+
+    def hello(self, caller: calling.Caller, seen: facts.Facts) -> Answer:
+        """Install it, look at it, or leave it alone."""
+        server = self._servers[caller.name]
+        server.report = seen
+        inventory.keep(self._ctx.state_dir, caller.name, seen)
+        design, node = self._ctx.design, server.node
+        if self._wish.only_look:
+            after = "stay"
+            return Answer({"JOB": "inspect", "AFTER": after})
+        begun = records.read(self._ctx.state_dir, node.name)
+        verdict = hardware.judge(
+            design, node, seen, wipe=self._wish.wipe,
+            reinstall=node.name in self._wish.reinstall or (begun is not None and begun.state == "installing"),
+        )  # fmt: skip
+        server.findings += verdict.findings
+        if not verdict.good or verdict.disk is None:
+            lines = [
+                f"{f.where}: {f.expected} expected, {f.seen} seen" for f in verdict.findings if f.severity == "error"
+            ]
+            return Answer(None, "\n".join(lines))
+        made = self.artifact(caller)
+        files = made.manifest["files"]
+        records.write(
+            self._ctx.state_dir, records.Record(node.name, "installing", made.digest, server.ids.root_uuid, server.way)
+        )
+        return Answer({
+            "JOB": "install",
+            "HOST": node.name,
+            "DISK": f"/dev/{verdict.disk.name}",
+            "ESP_MIB": str(server.options.esp_mib),
+            "ESP_ID": server.ids.esp_id,
+            "ROOT_UUID": server.ids.root_uuid,
+            "IMAGE_URL": self._place.http(caller, "root.tar.zst"),
+            "IMAGE_BYTES": str(files["root.tar.zst"]["bytes"]),
+            "IMAGE_SHA256": files["root.tar.zst"]["sha256"],
+            "BOOT_URL": self._place.http(caller, "boot.tar"),
+            "BOOT_SHA256": files["boot.tar"]["sha256"],
+        })  # fmt: skip
+
+    def seed(self, caller: calling.Caller) -> bytes:
+        """Name, keys, network and mounts of the server."""
+        server = self._servers[caller.name]
+        key = ssh.ensure(self._ctx.state_dir).public.read_text(encoding="ascii")
+        image = self.artifact(caller).digest
+        return seed.archive(seed.files(self._ctx.design, server.node, key, server.ids, image))
+
+    # One server
+
+    async def _one(self, fleet: bmc.Fleet, server: _Server) -> Result:
+        begin = time.monotonic()
+        step = "look at" if self._wish.only_look else "install"
+        name = server.node.name
+        try:
+            await self._booted(fleet, server)
+            if not self._wish.only_look:
+                await self._written(server)
+                await self._seen_running(server)
+        except ScsRackError as error:
+            took = time.monotonic() - begin
+            return Result(name, step, findings=tuple(server.findings), duration=took, error=error.message)
+        took = time.monotonic() - begin
+        diff = (
+            "" if self._wish.only_look else f"nothing -> image {self.artifact(server.caller).digest}, by {server.way}"
+        )
+        return Result(
+            name, step, changed=not self._wish.only_look, diff=diff, findings=tuple(server.findings), duration=took
+        )
+
+    async def _booted(self, fleet: bmc.Fleet, server: _Server) -> None:
+        """Boot the ramdisk by the first way that works.
+
+        Raises:
+            StageFailed: none did, or the ramdisk is not wanted.
+        """
+        name = server.node.name
+        limit = boot_limit(self._ctx.design) * 2
+        for way in server.options.ways:
+            server.trail.clear()
+            while not server.events.empty():
+                server.events.get_nowait()
+            server.way = _WORDS[way]
+            self._say(name, f"boots by {server.way}")
+            failure = await self._power(fleet, server, way)
+            if failure is None and await self._called(server, limit):
+                return
+            seen = (
+                failure
+                or f"no call of the ramdisk within {limit:.0f} s; seen: {', '.join(server.trail) or 'nothing at all'}"
+            )
+            kind = "bmc-boot-failed" if failure or not server.trail else "network-boot-failed"
+            hint = "is the boot override ignored by this BMC, or the cable of the boot port on another port?"
+            severity = "error" if way == server.options.ways[-1] else "warning"
+            server.findings.append(Finding(kind, severity, name, f"the ramdisk by {server.way}", seen, hint))  # type: ignore[arg-type]
+            self._say(name, f"{server.way}: {seen}")
+        raise StageFailed(f"{name} does not boot from the network: {server.findings[-1].seen}")
+
+    async def _power(self, fleet: bmc.Fleet, server: _Server, way: str) -> str | None:
+        """Set the boot override, read it back, and power-cycle; returns why that failed."""
+        target = bmc.targets(self._ctx.design, self._ctx.secrets, [server.node.name])[0]
+        mode = "legacy" if server.options.firmware == "bios" else "uefi"
+
+        async def work(one: Bmc) -> str | None:
+            results = [await settings.boot(one, bmc.BootOverride(way, mode=mode), fleet.limits)]  # type: ignore[arg-type]
+            if not results[-1].error:
+                on = await one.power_state() is bmc.Power.ON
+                results.append(await actions.act(one, "cycle" if on else "on", fleet.limits))
+            server.findings += [finding for result in results for finding in result.findings]
+            return next((result.error for result in results if result.error), None)
+
+        async with self._powering:  # one after the other, so that their inrush does not add up
+            try:
+                async with fleet.bmc(target) as one:
+                    failure = await work(one)
+            except BmcError as error:
+                return error.message
+            await asyncio.sleep(
+                0 if self._ctx.design.rack.lab else self._ctx.design.rack.model(server.node.name).settle_s
+            )
+        return failure
+
+    async def _called(self, server: _Server, limit: float) -> bool:
+        """Wait for the ramdisk's hello.
+
+        Raises:
+            StageFailed: the server is not the one that the rack file means, or must not be written.
+        """
+        end = time.monotonic() + limit
+        while (left := end - time.monotonic()) > 0:
+            told = await self._next(server, left)
+            if told is None:
+                return False
+            if told.what == "hello":
+                self._note_way(server)
+                if told.words:
+                    raise StageFailed(f"{server.node.name} was not touched: {told.words.replace(chr(10), '; ')}")
+                self._say(server.node.name, f"its ramdisk is up, by {server.way}")
+                return True
+        return False
+
+    def _note_way(self, server: _Server) -> None:
+        """Say so when the server came by another way than it was told to."""
+        by_http = "ipxe.efi" in server.trail and "TFTP ipxe.efi" not in server.trail
+        if server.way == _WORDS["http"] and not by_http and server.options.firmware == "uefi":
+            hint = "this firmware does not do UEFI HTTP boot, or the BMC set something else; state `boot: [pxe]`"
+            server.findings.append(
+                Finding("booted-otherwise", "warning", server.node.name, server.way, _WORDS["pxe"], hint)
+            )
+            server.way = _WORDS["pxe"]
+
+    async def _next(self, server: _Server, limit: float) -> Told | None:
+        """What the server does next; None when the time is over.
+
+        Raises:
+            StageFailed: the operator wants to stop.
+        """
+        end = time.monotonic() + limit
+        while (left := end - time.monotonic()) > 0:
+            if self._ctx.stop.requested.is_set():
+                raise StageFailed("stopped; the server can be installed again")
+            try:
+                return await asyncio.wait_for(server.events.get(), min(left, 1.0))
+            except TimeoutError:
+                continue
+        return None
+
+    async def _written(self, server: _Server) -> None:
+        """Listen until the ramdisk says that it is done.
+
+        Raises:
+            StageFailed: it failed, fell silent, or started anew.
+        """
+        name = server.node.name
+        while (told := await self._next(server, QUIET)) is not None:
+            if told.what == "phase":
+                self._say(name, f"{told.words} ({told.percent} %)")
+            elif told.what == "failed":
+                raise StageFailed(f"{name}: {told.words.splitlines()[0] if told.words else 'failed'}")
+            elif told.what == "script":
+                raise StageFailed(f"{name} started anew in the middle of its installation: did it lose power?")
+            elif told.what == "done":
+                if pin(ssh.files(self._ctx.state_dir).known_hosts, name, server.node.mgmt.ip, told.words):
+                    self._say(name, "is written, and its host key is pinned")
+                return
+        raise StageFailed(f"{name} fell silent for {QUIET:.0f} s in the middle of its installation: did it lose power?")
+
+    async def _seen_running(self, server: _Server) -> None:
+        """See the server run from the disk that was written.
+
+        Raises:
+            StageFailed: it does not.
+        """
+        name, address = server.node.name, str(server.node.mgmt.ip)
+        limit = boot_limit(self._ctx.design) * 2
+        failure = await wait_for_ssh(address, limit, self._ctx.stop.requested.is_set)
+        if failure:
+            raise StageFailed(f"{name} was written, but does not answer to SSH on {address}: {failure}")
+        command = ["sh", "-c", "cat /etc/scs-rack/server; findmnt -no UUID /"]
+        answer = (await gather(self._ctx, [name], {name: command}, 60))[name]
+        lines = answer.out.splitlines()
+        if not answer.ok or not lines or lines[0] != name or lines[-1] != server.ids.root_uuid:
+            raise StageFailed(f"{name} answers to SSH, but not from the disk that was written: {answer.why}")
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        made = self.artifact(server.caller)
+        records.write(
+            self._ctx.state_dir, records.Record(name, "installed", made.digest, server.ids.root_uuid, server.way, now)
+        )
+        self._say(name, "runs from its own disk")
+
+    @property
+    def seen(self) -> dict[str, facts.Facts]:
+        """What ramdisks said of their servers."""
+        return {name: one.report for name, one in self._servers.items() if one.report is not None}
+
+
+async def install(ctx: Context, names: Iterable[str], wish: Wish, say: Say) -> AsyncIterator[Result]:
+    """As `Installer.run`."""
+    async for result in Installer(ctx, names, wish, say).run():
+        yield result

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Last step of the boot kit, run by mmdebstrap as `kit.sh ROOT KERNEL`: fetches what is carried but never installed
+# (kernel, boot loaders), into /kit of the root, and empties what differs from build to build.
+set -eu
+root=$1 kernel=$2
+
+in_root() { LC_ALL=C.UTF-8 chroot "$root" "$@"; }
+
+mkdir -p "$root/kit" "$root/tmp/kit"
+versioned=$(in_root apt-cache depends --important "$kernel" | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' |
+    head -n 1)
+in_root sh -c 'cd /tmp/kit && apt-get -qq download "$@"' sh \
+    "$versioned" ipxe shim-signed shim-helpers-amd64-signed grub-efi-amd64-signed
+for package in "$root"/tmp/kit/*.deb; do
+    in_root dpkg-deb -x "/tmp/kit/${package##*/}" /kit
+    in_root dpkg-deb -W --showformat='${Package} ${Version} ${Source}\n' "/tmp/kit/${package##*/}" \
+        >>"$root/kit/packages.txt"
+done
+rm -rf "$root/tmp/kit"
+in_root depmod -b /kit/usr "$(ls "$root/kit/usr/lib/modules")"
+
+cd "$root"
+: >etc/machine-id
+rm -f var/lib/dbus/machine-id etc/ssh/ssh_host_* etc/resolv.conf etc/hostname var/lib/systemd/random-seed
+rm -rf root/.ssh
+find var/log -xdev -type f -delete
+: >etc/apt/sources.list
+rm -f etc/apt/sources.list.d/* etc/apt/apt.conf.d/99mmdebstrap var/cache/ldconfig/aux-cache

@@ -1,0 +1,24 @@
+"""What iPXE is told (ipxe.org/scripting)."""
+
+from scs_rack.provision.artifact import CONSOLE
+from scs_rack.provision.netboot.callers import Caller, Place
+
+
+def boot_script(place: Place, caller: Caller, now: int) -> str:
+    """Boot the ramdisk; a server that is finished goes on to its disk.
+
+    Args:
+        place: where the manager answers.
+        caller: the server; its token stands in the script.
+        now: seconds since 1970, for servers whose clock is wrong.
+    """
+    if caller.finished:
+        return "#!ipxe\nexit\n"
+    words = f"initrd=initrd initrd=trust {CONSOLE} quiet panic=30 scs.url={place.https} scs.mac={caller.mac}"
+    return (
+        "#!ipxe\n"
+        f"kernel {place.http(caller, 'vmlinuz')} {words} scs.token={caller.token} scs.now={now}\n"
+        f"initrd --name initrd {place.http(caller, 'initrd')}\n"
+        f"initrd --name trust {place.http(caller, 'trust')}\n"
+        "boot\n"
+    )

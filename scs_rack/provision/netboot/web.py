@@ -1,0 +1,203 @@
+"""Answers over HTTP (files for firmware and ramdisk) and HTTPS (what the ramdisk tells and asks)."""
+
+import hmac
+import re
+import secrets
+import shlex
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from aiohttp import web
+
+from scs_rack.provision import facts, ramdisk
+from scs_rack.provision.artifact import Artifact
+from scs_rack.provision.netboot.callers import HTTP_PORT, HTTPS_PORT, Caller, Place
+from scs_rack.provision.netboot.dhcp import UEFI_LOADER
+from scs_rack.provision.netboot.script import boot_script
+
+HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
+_FILES = {"vmlinuz": "vmlinuz", "initrd": "initrd", "root.tar.zst": "root.tar.zst", "boot.tar": "boot.tar"}
+
+What = Literal["script", "file", "hello", "phase", "failed", "done"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server did or said."""
+
+    caller: Caller
+    what: What
+    words: str = ""
+    """Name of the file; phase; why it failed; its host key."""
+    percent: int = 0
+    report: facts.Facts | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server that said hello is told: a job's variables, or why it has none."""
+
+    job: dict[str, str] | None
+    refusal: str = ""
+
+
+class Desk(Protocol):
+    """Who decides what a server is given, and hears what it does."""
+
+    def artifact(self, caller: Caller) -> Artifact:
+        """What a server is booted and installed from."""
+        ...
+
+    def hello(self, caller: Caller, seen: facts.Facts) -> Answer:
+        """Judge a server by what it says of itself."""
+        ...
+
+    def seed(self, caller: Caller) -> bytes:
+        """The tar that makes the image this server."""
+        ...
+
+    def told(self, told: Told) -> None:
+        """A server did or said something."""
+        ...
+
+    def heard(self, who: str, what: str) -> None:
+        """The DHCP and TFTP server saw somebody (MAC or IP address) do something."""
+        ...
+
+
+class Web:
+    """The files, and the ears.
+
+    Args:
+        place: where it answers.
+        callers: who may call.
+        loaders: folder with the boot loaders.
+        ca: the rack's CA (PEM), which the ramdisk verifies us by.
+        desk: who decides.
+    """
+
+    def __init__(self, place: Place, callers: list[Caller], loaders: Path, ca: str, desk: Desk) -> None:
+        self._place, self._callers, self._loaders, self._desk = place, callers, loaders, desk
+        self._trust = ramdisk.trust(ca)
+
+    def http(self) -> web.Application:
+        """The application without TLS."""
+        app = web.Application()
+        app.router.add_get(f"/{UEFI_LOADER}", self._loader)
+        app.router.add_get("/{path}/{file}", self._file)
+        return app
+
+    def https(self) -> web.Application:
+        """The application for ramdisks."""
+        app = web.Application(client_max_size=facts.MOST_BYTES)
+        app.router.add_post("/hello", self._said_hello)
+        app.router.add_post("/phase", self._phase)
+        app.router.add_post("/failed", self._failed)
+        app.router.add_post("/done", self._done)
+        app.router.add_get("/seed", self._give_seed)
+        return app
+
+    async def start(self, cert: Path, key: Path) -> list[web.AppRunner]:
+        """Listen on the manager's address; call `cleanup` of what is returned in the end.
+
+        Raises:
+            OSError: a port is taken.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(cert, key)
+        runners = []
+        try:
+            for app, port, tls in ((self.http(), HTTP_PORT, None), (self.https(), HTTPS_PORT, context)):
+                runner = web.AppRunner(app, access_log=None)
+                runners.append(runner)
+                await runner.setup()
+                await web.TCPSite(runner, str(self._place.address), port, ssl_context=tls).start()
+        except OSError:
+            for runner in runners:
+                await runner.cleanup()
+            raise
+        return runners
+
+    # Over HTTP
+
+    async def _loader(self, request: web.Request) -> web.StreamResponse:
+        caller = next((one for one in self._callers if request.remote == str(one.address.ip)), None)
+        if caller is None:
+            raise web.HTTPNotFound
+        self._desk.told(Told(caller, "file", UEFI_LOADER))
+        return web.FileResponse(self._loaders / UEFI_LOADER)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["file"]
+        caller = next((one for one in self._callers if one.path == request.match_info["path"]), None)
+        if caller is None or request.remote != str(caller.address.ip):
+            raise web.HTTPNotFound
+        if name == "boot.ipxe":
+            caller.token, caller.session = secrets.token_urlsafe(24), ""
+            self._desk.told(Told(caller, "script"))
+            return web.Response(text=boot_script(self._place, caller, int(time.time())))
+        if name == "trust":
+            return web.Response(body=self._trust)
+        if name not in _FILES:
+            raise web.HTTPNotFound
+        self._desk.told(Told(caller, "file", name))
+        return web.FileResponse(self._desk.artifact(caller).path(_FILES[name]))
+
+    # Over HTTPS
+
+    def _caller(self, request: web.Request, kind: Literal["token", "session"]) -> Caller:
+        shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        for caller in self._callers:
+            secret = caller.token if kind == "token" else caller.session
+            if secret and request.remote == str(caller.address.ip) and hmac.compare_digest(secret.encode(), shown):
+                return caller
+        raise web.HTTPForbidden(text="not known, or the token was used already\n")
+
+    async def _said_hello(self, request: web.Request) -> web.Response:
+        caller = self._caller(request, "token")
+        try:
+            seen = facts.parse((await request.read()).decode(errors="replace"))
+        except facts.NoFacts as error:
+            raise web.HTTPBadRequest(text=f"{error.message}\n") from error
+        caller.token, caller.session = "", secrets.token_urlsafe(24)
+        answer = self._desk.hello(caller, seen)
+        self._desk.told(Told(caller, "hello", answer.refusal, report=seen))
+        if answer.job is None:
+            return web.Response(status=409, text=f"{answer.refusal}\n")
+        job = {**answer.job, "SESSION": caller.session}
+        return web.Response(text="".join(f"{name}={shlex.quote(value)}\n" for name, value in job.items()))
+
+    async def _phase(self, request: web.Request) -> web.Response:
+        caller = self._caller(request, "session")
+        fields = (await request.read()).decode(errors="replace").strip().split("\t")
+        name, percent, words = (*fields, "", "", "")[:3]
+        done = int(percent) if percent.isdigit() else 0
+        self._desk.told(Told(caller, "phase", f"{_plain(name)}: {_plain(words)}".strip(": "), min(done, 100)))
+        return web.Response()
+
+    async def _failed(self, request: web.Request) -> web.Response:
+        caller = self._caller(request, "session")
+        lines = [_plain(line) for line in (await request.read()).decode(errors="replace").splitlines()]
+        self._desk.told(Told(caller, "failed", "\n".join(lines[:40])))
+        return web.Response()
+
+    async def _give_seed(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._desk.seed(self._caller(request, "session")))
+
+    async def _done(self, request: web.Request) -> web.Response:
+        caller = self._caller(request, "session")
+        key = (await request.read()).decode("ascii", errors="replace").strip()
+        if not HOST_KEY.fullmatch(key):
+            raise web.HTTPBadRequest(text="this is no public SSH host key of type ed25519\n")
+        caller.finished, caller.session = True, ""
+        self._desk.told(Told(caller, "done", key))
+        return web.Response()
+
+
+def _plain(text: str) -> str:
+    """What a server said, without what could move a terminal's cursor."""
+    return "".join(letter for letter in text if letter.isprintable())[:300]
