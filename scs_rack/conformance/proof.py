@@ -21,6 +21,8 @@ class Proof:
     """What the cloud was made from (`scs_rack.engine.fingerprint`)."""
     smoke: SmokeReport
     verdict: Verdict
+    draft: Verdict | None = None
+    """What the coming version of the scope would say: information, never a judgement."""
 
     def write(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
@@ -33,9 +35,14 @@ def read_proof(path: Path) -> Proof | None:
     if not path.is_file():
         return None
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    verdict = data["verdict"] | {"stand_ins": tuple(data["verdict"]["stand_ins"])}
     smoke = SmokeReport([Step(**step) for step in data["smoke"]["steps"]])
-    return Proof(data["taken_at"], data["fingerprint"], smoke, Verdict(**verdict))
+    draft = read_verdict(data["draft"]) if data.get("draft") else None
+    return Proof(data["taken_at"], data["fingerprint"], smoke, read_verdict(data["verdict"]), draft)
+
+
+def read_verdict(data: dict[str, Any]) -> Verdict:
+    """A verdict from JSON."""
+    return Verdict(**data | {key: tuple(data.get(key, ())) for key in ("stand_ins", "resting")})
 
 
 def findings(proof: Proof) -> list[Finding]:

@@ -5,12 +5,16 @@ verdict comes from its report alone: every case of the version's target `main` m
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 import yaml
@@ -38,6 +42,8 @@ class Verdict:
     cases: dict[str, Case] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
     """Images that only stand in for what the suite asks for."""
+    resting: tuple[str, ...] = ()
+    """Cases whose result rests on a stand-in."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -90,14 +96,19 @@ def _git(checkout: Path, *argv: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _run_to_end(argv: list[str], log: Path, env: dict[str, str], timeout: float) -> str | None:
-    """Run a program in its own session; returns why it was ended, or None when it ended by itself."""
+def run_to_end(
+    argv: list[str], log: Path, env: dict[str, str], timeout: float, stop: Event | None = None
+) -> tuple[int | None, str | None]:
+    """Run a program in its own session, its output in a log; it is ended when `stop` is set.
+
+    Returns:
+        Its exit code, and why it was ended; None for the one that there is not.
+    """
     with log.open("wb") as out:
         process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, env=env, start_new_session=True)
         try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return f"it did not end within {timeout:.0f} s"
+            if reason := _waited(process, timeout, stop):
+                return None, reason
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGTERM)
@@ -106,11 +117,32 @@ def _run_to_end(argv: list[str], log: Path, env: dict[str, str], timeout: float)
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
+    return process.returncode, None
+
+
+def _waited(process: "subprocess.Popen[bytes]", timeout: float, stop: Event | None) -> str | None:
+    """Wait for the end of a program; returns why it must be ended before it."""
+    end = time.monotonic() + timeout
+    while process.poll() is None:
+        if stop and stop.is_set():
+            return "it was stopped by the operator"
+        if time.monotonic() > end:
+            return f"it did not end within {timeout:.0f} s"
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.3)
     return None
 
 
 def run_suite(
-    options: ScsSuiteOptions, subject: str, clouds: Path, cloud: str, *, folder: Path, stand_ins: tuple[str, ...] = ()
+    options: ScsSuiteOptions,
+    subject: str,
+    clouds: Path,
+    cloud: str,
+    *,
+    folder: Path,
+    stand_ins: tuple[str, ...] = (),
+    resting: Collection[str] = (),
+    stop: Event | None = None,
 ) -> Verdict:
     """Run the suite and judge its report.
 
@@ -121,6 +153,8 @@ def run_suite(
         cloud: name of that cloud.
         folder: where report and log are written.
         stand_ins: images that only stand in for what the suite asks for.
+        resting: cases whose result rests on them, if there are any.
+        stop: ends the suite when it is set.
 
     Raises:
         UsageError: the checkout is not one, or lacks the version.
@@ -128,29 +162,100 @@ def run_suite(
     """
     if options.checkout is None:
         return Verdict("not run", options.version, "no checkout is named (conformance.scs.checkout in the rack file)")
-    checkout = Path(options.checkout).expanduser().resolve()
-    spec = checkout / SPEC
-    if not spec.is_file() or not (checkout / CHECK).is_file():
-        raise UsageError(
-            f"{checkout} is no checkout of SovereignCloudStack/standards", f"it has no {SPEC} or no {CHECK}"
+    return _Suite(options, subject, clouds, cloud, folder, stand_ins, resting, stop).judge(options.version)
+
+
+def run_draft(
+    options: ScsSuiteOptions,
+    subject: str,
+    clouds: Path,
+    cloud: str,
+    *,
+    folder: Path,
+    known: Verdict,
+    draft: str = "next",
+) -> Verdict | None:
+    """What the coming version of the scope would say: information only, it never decides anything.
+
+    Only its cases that the judged version does not have are run; the others were seen a moment ago.
+
+    Returns:
+        None where the suite was not run, or does not know the draft.
+
+    Raises:
+        StageFailed: the suite wrote no report.
+    """
+    if known.state == "not run" or options.checkout is None or options.version == draft:
+        return None
+    suite = _Suite(options, subject, clouds, cloud, folder, known.stand_ins, known.resting)
+    try:
+        return suite.judge(draft, known.cases)
+    except UsageError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Suite:
+    """One checkout and one cloud."""
+
+    options: ScsSuiteOptions
+    subject: str
+    clouds: Path
+    cloud: str
+    folder: Path
+    stand_ins: tuple[str, ...]
+    resting: Collection[str]
+    stop: Event | None = None
+
+    def __post_init__(self) -> None:
+        if not self.spec.is_file() or not (self.checkout / CHECK).is_file():
+            raise UsageError(
+                f"{self.checkout} is no checkout of SovereignCloudStack/standards", f"it has no {SPEC} or no {CHECK}"
+            )
+
+    @property
+    def checkout(self) -> Path:
+        return Path(self.options.checkout or "").expanduser().resolve()
+
+    @property
+    def spec(self) -> Path:
+        return self.checkout / SPEC
+
+    def judge(self, version: str, known: Mapping[str, Case] | None = None) -> Verdict:
+        """Run a version's cases, but for those whose result is known, and judge all of them."""
+        expected = mandatory_cases(self.spec, version)
+        seen = dict(known or {})
+        new = [case for case in expected if case not in seen]
+        ended = None
+        if new:
+            report = self.folder / ("scs-report.yaml" if known is None else f"scs-report-{version}.yaml")
+            ended = self._run(version, report, new if known else [])
+            seen |= results_of(report)
+        cases = judge(expected, seen)
+        passed = all(result == "PASS" for result in cases.values())
+        return Verdict(
+            state="passed" if passed and ended is None else "failed",
+            version=version,
+            reason=ended or "",
+            commit=_git(self.checkout, "rev-parse", "HEAD") or None,
+            modified=bool(_git(self.checkout, "status", "--porcelain", "--untracked-files=no")),
+            cases=cases,
+            stand_ins=self.stand_ins,
+            resting=tuple(case for case in cases if case in self.resting) if self.stand_ins else (),
         )
-    expected = mandatory_cases(spec, options.version)
-    report, log = folder / "scs-report.yaml", folder / "scs-suite.log"
-    report.unlink(missing_ok=True)
-    argv = [options.python or sys.executable, str(checkout / CHECK), str(spec)]
-    argv += ["-s", subject, "-a", f"os_cloud={cloud}", "-V", options.version, "-o", str(report)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-    ended = _run_to_end(argv, log, env | {"OS_CLIENT_CONFIG_FILE": str(clouds)}, options.timeout_s)
-    if not report.is_file():
-        raise StageFailed(f"the SCS suite wrote no report{': ' + ended if ended else ''}", f"its output is in {log}")
-    cases = judge(expected, results_of(report))
-    passed = all(result == "PASS" for result in cases.values())
-    return Verdict(
-        state="passed" if passed and ended is None else "failed",
-        version=options.version,
-        reason=ended or "",
-        commit=_git(checkout, "rev-parse", "HEAD") or None,
-        modified=bool(_git(checkout, "status", "--porcelain", "--untracked-files=no")),
-        cases=cases,
-        stand_ins=stand_ins,
-    )
+
+    def _run(self, version: str, report: Path, only: list[str]) -> str | None:
+        log = report.with_name(report.name.replace("report", "suite")).with_suffix(".log")
+        report.unlink(missing_ok=True)
+        argv = [self.options.python or sys.executable, str(self.checkout / CHECK), str(self.spec)]
+        argv += ["-s", self.subject, "-a", f"os_cloud={self.cloud}", "-V", version, "-o", str(report)]
+        if only:
+            argv += ["-t", f"^({'|'.join(map(re.escape, only))})$"]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        env["OS_CLIENT_CONFIG_FILE"] = str(self.clouds)
+        _, ended = run_to_end(argv, log, env, self.options.timeout_s, self.stop)
+        if not report.is_file():
+            raise StageFailed(
+                f"the SCS suite wrote no report{': ' + ended if ended else ''}", f"its output is in {log}"
+            )
+        return ended

@@ -73,6 +73,6 @@ class ComputeOptions(Strict):
     dedicated_cpus: CpuSet | None = None
     """CPUs of each compute host for flavors with pinning."""
     shared_cpus: CpuSet | None = None
-    """CPUs of each compute host for all other guests; all that are not dedicated when not stated."""
+    """CPUs of each compute host for all other guests; to be stated with `dedicated_cpus`."""
     huge_pages_2m: int = Field(default=0, ge=0)
     """Pages of 2 MiB that each compute host sets aside."""

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from scs_rack import __version__
 from scs_rack.conformance.proof import Proof, read_proof
 from scs_rack.conformance.scs_suite import Verdict
+from scs_rack.conformance.tempest import read_report
 from scs_rack.design import Design
 from scs_rack.engine.execute import GOOD
 from scs_rack.engine.runs import RunRecord, StageRecord
@@ -57,6 +58,7 @@ def write_report(run: RunRecord, design: Design, path: Path) -> Path:
         changes=sum(stage.outcome.changed for stage in run.stages.values()),
         verdict=verdict_words(proof.verdict if proof else None),
         proof=proof,
+        tempest=read_report(run.folder.parents[1] / "conformance/tempest.json"),
         curve=Markup(day_curve(run.folder.parents[1], run.ended or time.time())),  # noqa: S704 (our own drawing: numbers)
         picture=Markup(elevation(design)),  # noqa: S704 (our own drawing; it escapes names itself)
     )

@@ -97,6 +97,9 @@ def cpu_choice(draft: Draft) -> Iterator[Problem]:
         yield Problem((*here, "cpu_mode"), "CPU models and the mode custom need each other", hint, compute.cpu_mode)
     dedicated = cpus_of(compute.dedicated_cpus) if compute.dedicated_cpus else set()
     shared = cpus_of(compute.shared_cpus) if compute.shared_cpus else set()
+    if dedicated and not shared:
+        hint = "state which CPUs are for guests without pinning, e.g. 2-7"
+        yield Problem((*here, "dedicated_cpus"), "shared_cpus is not stated: other guests would have no CPU", hint)
     if both := dedicated & shared:
         message = "CPUs are dedicated and shared"
         yield Problem((*here, "dedicated_cpus"), message, "give each CPU one use", ", ".join(map(str, sorted(both))))
