@@ -7,6 +7,7 @@ from scs_rack.sonic.host import host_script
 from scs_rack.sonic.transport import Switch, SwitchRefused, on_all
 
 COMMAND = "sudo -n sh -s"
+CHECK = f"{COMMAND} check"
 TIMEOUT = 120.0
 """Seconds for one run of the script."""
 
@@ -26,6 +27,16 @@ def bring(switch: Switch) -> list[str]:
     if left:
         raise SwitchRefused(f"{switch.name}: was set and is not so: {'; '.join(left)}", "look at the switch itself")
     return changed
+
+
+def foresee(switch: Switch) -> list[str]:
+    """What `bring` would change, a line each; changes nothing.
+
+    Raises:
+        SwitchUnreachable, SwitchRefused: the switch can't be asked.
+    """
+    script = host_script(switch.ctx.design, switch.name)
+    return [] if script is None else switch.ask(CHECK, stdin=script, timeout=TIMEOUT).splitlines()
 
 
 def bring_all(targets: Iterable[Switch]) -> dict[str, list[str] | ScsRackError]:

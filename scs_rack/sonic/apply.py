@@ -20,6 +20,7 @@ from pathlib import Path
 
 from scs_rack.errors import ScsRackError
 from scs_rack.results import Finding
+from scs_rack.sonic.disruption import Disruption
 from scs_rack.sonic.frr_push import frr_lines
 from scs_rack.sonic.lock import myself
 from scs_rack.sonic.plan import DRY_RUN_TIMEOUT, Means, Plan, dry_run, read
@@ -29,6 +30,8 @@ from scs_rack.sonic.transport import Reply, Switch, SwitchRefused, SwitchUnreach
 
 CONFIRM_WITHIN = 130.0
 """Seconds that are left for looking and confirming when applying took as long as it may."""
+DRAIN = 3
+"""Seconds for neighbours to turn away from a switch before its BGP sessions end."""
 UNDO_TIMEOUT = 660.0
 """Seconds for going back: a rollback, then a reload."""
 FOLDER = "/var/lib/scs-rack"
@@ -136,6 +139,8 @@ def _bundle(wanted: Plan) -> bytes:
         files["patch.json"] = json.dumps(wanted.patch(), indent=1)
     if wanted.frr is not None:
         files["frr.conf"] = wanted.frr
+    if wanted.in_service and wanted.disruption >= Disruption.SESSION:
+        files["drain"] = f"{DRAIN}\n"
     if wanted.restarts:
         files["restart"] = "\n".join(wanted.restarts) + "\n"
     made = io.BytesIO()

@@ -8,9 +8,11 @@ from functools import partial
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, Unreachable
 from scs_rack.results import Change, Finding, Result
+from scs_rack.sonic import accounts
 from scs_rack.sonic.apply import NeedsReload, unconfirmed
 from scs_rack.sonic.change import Surveyed, change, survey
 from scs_rack.sonic.connection import HostKeyRefused, LoginRefused
+from scs_rack.sonic.host import host_script
 from scs_rack.sonic.order import WouldCutOff
 from scs_rack.sonic.plan import plan
 from scs_rack.sonic.reach import fabric_findings
@@ -57,6 +59,17 @@ def _observe(switch: Switch) -> list[Finding]:
         )
         for left in unconfirmed(switch)
     ]
+    if lines := accounts.foresee(switch):
+        found.append(
+            Finding(
+                "accounts-differ",
+                "error",
+                switch.name,
+                "accounts and keys as stated",
+                f"a run of their script would have: {'; '.join(lines)}",
+                f"`scs-rack switch accounts --limit {switch.name}` or `scs-rack up` mends it",
+            )
+        )
     return found
 
 
@@ -92,19 +105,21 @@ class SwitchesStage:
         Raises:
             ScsRackError: a switch can't be read, and no change of an out-of-band switch before it explains that.
         """
-        answers = on_all(switches(ctx), lambda switch: (unconfirmed(switch), plan(switch)))
+        answers = on_all(switches(ctx), lambda switch: (unconfirmed(switch), plan(switch), accounts.foresee(switch)))
         silent = []
         first = ""
         for name, answer in answers.items():
             if isinstance(answer, ScsRackError):
                 silent.append((name, answer))
                 continue
-            left, wanted = answer
+            left, wanted, lines = answer
             if left:
                 yield Change(self.name, name, "a change that was never confirmed will be undone first")
             if not wanted.empty:
                 yield Change(self.name, name, wanted.summary, wanted.diff)
                 first = first or (name if ctx.design.switches[name].role == "oob" else "")
+            if lines:
+                yield Change(self.name, name, f"accounts: {'; '.join(lines)}")
         for name, error in silent:
             if not first or not isinstance(error, Unreachable):
                 raise error
@@ -147,6 +162,18 @@ class SwitchesStage:
                 error = _why(done.error) if done.error else None
                 yield self._result(ctx, done.name, started, diff=done.plan.diff, error=error)
         yield from self._taken_up(ctx, serving if new else [], new)
+        if not failed:
+            yield from self._accounts(ctx)
+
+    def _accounts(self, ctx: Context) -> Iterator[Result]:
+        """Accounts and keys, of which CONFIG_DB has no table; a rack that states none has nothing to do here."""
+        started = time.monotonic()
+        stated = [switch for switch in switches(ctx) if host_script(ctx.design, switch.name) is not None]
+        for name, answer in accounts.bring_all(stated).items():
+            if isinstance(answer, ScsRackError):
+                yield self._result(ctx, name, started, error=_why(answer), step="accounts")
+            else:
+                yield self._result(ctx, name, started, diff="\n".join(answer), step="accounts")
 
     def _taken_up(self, ctx: Context, serving: list[str], new: list[str]) -> Iterator[Result]:
         """Let neighbours speak with a switch whose chassis was replaced; in a rack that is all new there is none."""

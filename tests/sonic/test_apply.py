@@ -351,3 +351,22 @@ def test_an_invalid_outcome_is_never_sent(rack, monkeypatch):
     with pytest.raises(Invalid, match="Vlan7"):
         planning.plan(Switch(ctx, "leaf1"))
     assert all("change.sh" not in command for _, command in fake.said)
+
+
+def test_the_stage_brings_accounts_where_the_rack_file_states_them(rack, monkeypatch):
+    _, ctx = rack
+    list(SwitchesStage().apply(ctx))
+    due = {"leaf1": ["made account anna"]}
+    monkeypatch.setattr(stage.accounts, "foresee", lambda switch: due.get(switch.name, []))
+    monkeypatch.setattr(stage.accounts, "bring_all", lambda those: {one.name: due.pop(one.name, []) for one in those})
+    monkeypatch.setattr(stage, "host_script", lambda _design, name: "a script" if name == "leaf1" else None)
+    assert [(change.device, change.summary) for change in SwitchesStage().plan(ctx)] == [
+        ("leaf1", "accounts: made account anna")
+    ]
+    assert [one.type for one in SwitchesStage().gate(ctx) if one.type.startswith("acc")] == ["accounts-differ"]
+    changed = [result for result in SwitchesStage().apply(ctx) if result.changed]
+    assert [(result.device, result.step, result.diff) for result in changed] == [
+        ("leaf1", "accounts", "made account anna")
+    ]
+    assert not list(SwitchesStage().plan(ctx))
+    assert not any(result.changed for result in SwitchesStage().apply(ctx))

@@ -13,7 +13,7 @@ from scs_rack.cli import switch_accounts
 from scs_rack.cli.main import main
 from scs_rack.paths import cache_root
 from scs_rack.report.files import rendered
-from scs_rack.sonic.accounts import bring
+from scs_rack.sonic.accounts import bring, foresee
 from scs_rack.sonic.generate import frr_file
 from scs_rack.sonic.host import accounts, host_script
 from scs_rack.sonic.transport import SwitchRefused
@@ -62,10 +62,10 @@ def switch(tmp_path):
         tool.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         tool.chmod(0o755)
 
-    def run(script):
+    def run(script, *words):
         text = script.replace("/etc/sonic", str(tmp_path / "sonic"))
         done = subprocess.run(
-            ["/bin/sh"], input=text, text=True, capture_output=True, check=True,
+            ["/bin/sh", "-s", *words], input=text, text=True, capture_output=True, check=True,
             env={"ROOT": str(tmp_path), "PATH": f"{tmp_path}/bin:/usr/bin:/bin"},
         )  # fmt: skip
         return done.stdout.splitlines()
@@ -90,6 +90,25 @@ def test_accounts_are_made_kept_and_removed(switch):
     assert switch(without) == []
 
 
+def folder(root):
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_check_says_the_same_and_changes_nothing(switch):
+    script = host_script(everything("202505"), "leaf1")
+    (switch.root / "sonic/snmp.yml").write_text("snmp_rocommunity: public\n", encoding="utf-8")
+    before = folder(switch.root)
+    foreseen = switch(script, "check")
+    assert folder(switch.root) == before
+    assert foreseen[0] == "made account anna"
+    assert set(foreseen) <= set(switch(script))  # of an account that is still to be made it says no more
+    assert switch(script, "check") == []
+    after = folder(switch.root)
+    said = switch(script.replace(KEY, f"{KEY} other").replace(" anna bob ", " anna "), "check")
+    assert said == ["set keys of anna", "set keys of bob", "removed account bob"]
+    assert folder(switch.root) == after
+
+
 def test_an_admin_who_became_an_operator_loses_the_groups(switch):
     script = host_script(everything("202505"), "leaf1")
     switch(script)
@@ -110,12 +129,15 @@ class Reached:
         return nullcontext()
 
     def ask(self, command, *, stdin, timeout):
-        assert command == "sudo -n sh -s"
-        return "\n".join(self.run(stdin))
+        words = command.split()
+        assert words[:4] == ["sudo", "-n", "sh", "-s"]
+        return "\n".join(self.run(stdin, *words[4:]))
 
 
 def test_accounts_are_brought_and_looked_at_again(switch):
+    assert foresee(Reached(switch))[0] == "made account anna"
     assert "made account anna" in bring(Reached(switch))
+    assert foresee(Reached(switch)) == []
     assert bring(Reached(switch)) == []
 
 

@@ -8,7 +8,8 @@
 #   confirm         stop the timer and save
 #   clean           leave nothing behind
 # Files: kind (patch, replace, reload), tables (names of those that change), goal.json, patch.json (kind patch),
-# frr.conf (where FRR has a file of its own), restart (units to restart);
+# frr.conf (where FRR has a file of its own), restart (units to restart), drain (seconds for neighbours to turn away from
+# this switch before its BGP sessions end);
 # made here: before.json, frr.before, state, outcome, log.
 # Exit codes: 10 the switch objects to the change, 11 no way back, 12 out of time, 13 it went back already, 14 not saved,
 # 15 it could not go back.
@@ -61,7 +62,36 @@ begin() {
     } >out 2>&1 || { cat out; exit 11; }
 }
 
+vty() { docker exec bgp vtysh "$@"; }
+
+graceful() { # WORDS INSTANCE, an instance a line: `bgp graceful-shutdown` (RFC 8326) or its `no` in each of them
+    words=$1
+    while read -r instance; do
+        vty -c 'configure terminal' -c "$instance" -c "$words bgp graceful-shutdown" </dev/null
+    done
+}
+
+drain() { # neighbours turn to the other switch of the pair first, so that nothing is on its way through us
+    [ -e drain ] || return 0
+    vty -c 'show running-config bgpd' 2>>log | grep '^router bgp ' | graceful '' >>log 2>&1
+    sleep "$(cat drain)"
+}
+
+undrain() { # a session that began anew, or an instance made anew, knows nothing of it
+    [ -e drain ] || return 0
+    vty -c 'show running-config bgpd' 2>>log | awk '/^router bgp /{at = $0} /^ *bgp graceful-shutdown/{print at}' |
+        graceful no >>log 2>&1
+}
+
 change() {
+    drain
+    changes
+    code=$?
+    undrain
+    return "$code"
+}
+
+changes() {
     case $(cat kind) in
     patch) config apply-patch patch.json ;;
     replace) config replace goal.json ;;
@@ -91,6 +121,12 @@ apply() {
 
 back() { # prints how it went
     systemctl stop "$id-apply.service" 2>/dev/null
+    drain
+    rollback
+    undrain
+}
+
+rollback() {
     if [ "$(cat kind)" = reload ]; then
         config reload -y -f before.json
     else
