@@ -52,7 +52,7 @@ def digest_of(path: Path, kind: str = "sha512") -> str:
     stat = path.stat()
     key = hashlib.sha256(f"{path.resolve()}\0{kind}".encode()).hexdigest()[:32]
     kept = cache_root() / "digests" / f"{key}.json"
-    state = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+    state = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     try:
         data = json.loads(kept.read_text(encoding="utf-8"))
         if data["state"] == state:
