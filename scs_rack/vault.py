@@ -129,7 +129,7 @@ def ensure(rack_dir: Path, design: Design) -> dict[str, str]:
                 f"store it: `scs-rack secrets set {unknown[0]}`",
             )
         if missing:
-            found |= {name: _generate(name) for name in missing}
+            found |= {name: generate(name) for name in missing}
             save(rack_dir, found)
     return found
 
@@ -170,7 +170,8 @@ def save(rack_dir: Path, values: Mapping[str, str]) -> None:
     _write(rack_dir / FILE, vault.encrypt(plain))
 
 
-def _generate(name: str) -> str:
+def generate(name: str) -> str:
+    """A fresh value for a secret, in the form that it needs."""
     if name in _UUIDS:
         return str(uuid.uuid4())
     if name in _KEYS or name.startswith(("fernet_", "credential_")):

@@ -29,6 +29,8 @@ FORBIDDEN = {
     "provision": {"stages", "lab", "report", "cli"},
     "conformance": {"stages", "lab", "report", "cli"},
     "energy": {"stages", "lab", "report", "cli"},
+    "rotation": {"stages", "lab", "report", "cli"},
+    "wires": {"stages", "lab", "report", "cli"},
     "stages": {"lab", "report", "cli"},
     "lab": {"stages", "engine", "report", "cli"},
     "report": {"stages", "lab", "cli"},

@@ -6,6 +6,7 @@ import json
 import sys
 
 from scs_rack import vault
+from scs_rack.cli import secrets_rotate
 from scs_rack.cli.common import Commands, add_command, add_noun, json_option, rack_dir, rack_option
 from scs_rack.design import make_design
 from scs_rack.errors import UsageError
@@ -56,6 +57,7 @@ def register(commands: Commands) -> None:
         ("scs-rack secrets create -r inventory/lab", "SCS_RACK=inventory/lab scs-rack secrets create"),
     )
     rack_option(one)
+    secrets_rotate.register(verbs)
 
 
 def _list(args: argparse.Namespace) -> int:

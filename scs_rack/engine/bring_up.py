@@ -56,8 +56,10 @@ Watch = Callable[[Path], Listener]
 """Makes the listener that shows progress, given the run folder."""
 
 
-def bring_up(order: Order, watch: Watch) -> runs.RunRecord:
+def bring_up(order: Order, watch: Watch, purpose: runs.Purpose = "up") -> runs.RunRecord:
     """Run the stages of an order; returns what the journal says of it.
+
+    Any other purpose than `up` runs all of them: what they have to do follows from what they find.
 
     Raises:
         RackLocked: another run holds the rack.
@@ -69,8 +71,8 @@ def bring_up(order: Order, watch: Watch) -> runs.RunRecord:
             notes = [f"the rack was still marked as held by {lock.before}, which is gone"]
         secrets = prepare(order.rack_dir, order.state_dir, order.design)
         mark = fingerprint(order.rack_dir, secrets, order.limit)
-        done = frozenset() if order.converge else _completed(order.state_dir, mark)
-        with _folder(order, "up", secrets, mark) as (ctx, journal):
+        done = frozenset() if order.converge or purpose != "up" else _completed(order.state_dir, mark)
+        with _folder(order, purpose, secrets, mark) as (ctx, journal):
             lock.name_run(ctx.run_dir.name)
             listener = Listeners([JournalListener(journal, mark), watch(ctx.run_dir)])
             for note in notes:

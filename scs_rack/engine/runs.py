@@ -14,7 +14,7 @@ from scs_rack.engine.journal import FILE, Entry, State, finding_of, read, result
 from scs_rack.errors import UsageError
 from scs_rack.results import Finding, Result, StageOutcome
 
-Purpose = Literal["up", "plan", "check"]
+Purpose = Literal["up", "plan", "check", "rotate", "renew"]
 KEPT = 40
 """Older run folders than this many are removed."""
 
