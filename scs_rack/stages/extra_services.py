@@ -4,8 +4,11 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from scs_rack import pki
 from scs_rack.engine.stage import Context
 from scs_rack.results import Finding
+from scs_rack.stages.dashboard import dashboard_findings
+from scs_rack.stages.object_store import object_store_findings
 
 Cloud = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
@@ -20,6 +23,8 @@ def extra_questions(ctx: Context, cloud: Cloud) -> dict[str, Question]:
         "barbican": ("key-manager", lambda: secret_findings(cloud)),
         "octavia": ("load-balancer", lambda: provider_findings(cloud)),
         "designate": ("dns", lambda: dns_findings(cloud, ctx.design.groups["designate"])),
+        "radosgw": ("object-store", lambda: object_store_findings(ctx, cloud)),
+        "horizon": ("dashboard", lambda: dashboard_findings(ctx, str(pki.files(ctx.state_dir).ca))),
     }
     return {kind: ask for name, (kind, ask) in every.items() if ctx.design.groups[name]}
 
