@@ -1,0 +1,104 @@
+"""A customer's client that asks the APIs all the time, each request over a new connection and without a second try."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+import yaml
+
+from scs_rack.clouds import clouds_file
+from scs_rack.design import Design
+
+EVERY = 0.5
+"""Seconds between two rounds of one service's requests."""
+PATIENCE = 15.0
+"""Seconds after which a request without an answer is an error."""
+PATHS = {
+    "nova": ":8774/v2.1/servers",
+    "neutron": ":9696/v2.0/networks",
+    "glance": ":9292/v2/images?limit=1",
+    "cinder": ":8776/v3/volumes",
+}
+
+
+class Client:
+    """Asks while it is open; keeps what went wrong."""
+
+    def __init__(self, state: Path, design: Design) -> None:
+        cloud = yaml.safe_load(clouds_file(state).read_text(encoding="utf-8"))["clouds"]["test"]
+        auth = cloud["auth"]
+        user = {"name": auth["username"], "password": auth["password"], "domain": {"name": auth["user_domain_name"]}}
+        project = {"name": auth["project_name"], "domain": {"name": auth["project_domain_name"]}}
+        self._login = {
+            "auth": {
+                "identity": {"methods": ["password"], "password": {"user": user}},
+                "scope": {"project": project},
+            }
+        }
+        self._ca, self._url = cloud["cacert"], f"https://{design.api.host}"
+        self._token = ""
+        self._stop = threading.Event()
+        self._kept = threading.Lock()
+        self._asked: list[float] = []
+        self._errors: list[tuple[float, str, str]] = []
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._log_in()
+        jobs: dict[str, Any] = {"keystone": self._log_in, "write": self._write}
+        jobs |= {name: lambda path=path: self._get(path) for name, path in PATHS.items()}
+        for name, job in jobs.items():
+            thread = threading.Thread(target=self._round, args=(name, job), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(PATIENCE + 1)
+
+    def errors(self, since: float) -> list[tuple[float, str, str]]:
+        """Time, service and text of each failed request since a time (of the monotonic clock)."""
+        with self._kept:
+            return [one for one in self._errors if one[0] >= since]
+
+    def asked(self, since: float) -> int:
+        """How many requests ended since a time."""
+        with self._kept:
+            return sum(at >= since for at in self._asked)
+
+    def _round(self, name: str, job: Any) -> None:
+        while not self._stop.wait(EVERY):
+            began = time.monotonic()
+            try:
+                job()
+                error = ""
+            except requests.RequestException as problem:
+                error = str(problem)[:300]
+            with self._kept:
+                self._asked.append(time.monotonic())
+                if error:
+                    self._errors.append((began, name, error))
+
+    def _call(self, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {"X-Auth-Token": self._token, "Connection": "close"}
+        answer = requests.request(
+            method, f"{self._url}{path}", headers=headers, verify=self._ca, timeout=PATIENCE, **more
+        )
+        answer.raise_for_status()
+        return answer
+
+    def _get(self, path: str) -> None:
+        self._call("GET", path)
+
+    def _log_in(self) -> None:
+        self._token = self._call("POST", ":5000/v3/auth/tokens", json=self._login).headers["X-Subject-Token"]
+
+    def _write(self) -> None:
+        """Make something and remove it, which goes through the database's writer."""
+        body = {"security_group": {"name": "scs-rack-smoke-failures"}}
+        made = self._call("POST", ":9696/v2.0/security-groups", json=body).json()["security_group"]["id"]
+        self._call("DELETE", f":9696/v2.0/security-groups/{made}")
