@@ -1,6 +1,6 @@
 """RabbitMQ: the services' user has a twin of another password; the cluster's cookie is changed in the running nodes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scs_rack.engine.stage import Context
@@ -11,31 +11,61 @@ from scs_rack.rotation.nodes import told
 
 USER = "openstack"
 
-ADD = r"""
-import json, subprocess, sys
+_TOOLS = r"""
+import base64, hashlib, json, os, pathlib, pwd, subprocess, sys, time
+import amqp
+CA = "/usr/local/share/ca-certificates/scs-rack.crt"
 one = json.load(sys.stdin)
-def ctl(*words, say=None, check=True):
-    done = subprocess.run(["rabbitmqctl", "--quiet", *words], input=say, capture_output=True, text=True)
+def ctl(*words, check=True):
+    done = subprocess.run(
+        ["rabbitmqctl", "--quiet", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
+    )
     if check and done.returncode:
         sys.exit((done.stderr or done.stdout).strip().splitlines()[-1])
     return done
-there = {line.split("\t")[0] for line in ctl("list_users", "--no-table-headers").stdout.splitlines()}
-ctl("change_password" if one["user"] in there else "add_user", one["user"], say=one["password"] + "\n")
-ctl("set_permissions", "-p", "/", one["user"], ".*", ".*", ".*")
-good = ctl("authenticate_user", one["user"], say=one["password"] + "\n", check=False).returncode == 0
-print(json.dumps("" if good else "the broker refuses the new password"))
-"""
-
-REMOVE = r"""
-import json, subprocess, sys, time
-one = json.load(sys.stdin)
-def ctl(*words, say=None, check=True):
-    done = subprocess.run(["rabbitmqctl", "--quiet", *words], input=say, capture_output=True, text=True)
-    if check and done.returncode:
-        sys.exit((done.stderr or done.stdout).strip().splitlines()[-1])
-    return done
+def private(path, text):
+    owner = pwd.getpwnam("rabbitmq")
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    os.fchown(handle, owner.pw_uid, owner.pw_gid)
+    os.write(handle, text.encode())
+    os.close(handle)
+def opens(user, password):
+    # TLS verified as clients do
+    options = {"ca_certs": CA, "server_hostname": one["address"], "cert_reqs": 2}
+    connection = amqp.Connection(
+        one["address"] + ":5671", userid=user, password=password, ssl=options, connect_timeout=10, login_method="PLAIN"
+    )
+    try:
+        connection.connect()
+    except amqp.exceptions.AccessRefused:
+        return False
+    connection.close()
+    return True
 def users():
     return {line.split("\t")[0] for line in ctl("list_users", "--no-table-headers").stdout.splitlines()}
+"""
+
+ADD = (
+    _TOOLS
+    + r"""
+# by a file: the tool takes passwords from its command line, or from a terminal
+salt = os.urandom(4)
+digest = base64.b64encode(salt + hashlib.sha256(salt + one["password"].encode()).digest()).decode()
+user = {"name": one["user"], "password_hash": digest, "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}
+rights = {"user": one["user"], "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+held = "/run/scs-rack-user.json"
+private(held, json.dumps({"users": [user], "permissions": [rights]}))
+try:
+    ctl("import_definitions", held)
+finally:
+    os.unlink(held)
+print(json.dumps("" if opens(one["user"], one["password"]) else "the broker refuses the new password"))
+"""
+)
+
+REMOVE = (
+    _TOOLS
+    + r"""
 deadline = time.monotonic() + 60
 while True:
     said = ctl("list_connections", "--no-table-headers", "user", "peer_host").stdout
@@ -46,35 +76,29 @@ while True:
     time.sleep(2)
 if left:
     print(json.dumps("still used from " + ", ".join(left)))
+elif not opens(one["user"], one["password"]):
+    print(json.dumps("the new password is refused"))
 else:
     if one["old"] in users():
         ctl("delete_user", one["old"])
-    good = ctl("authenticate_user", one["user"], say=one["password"] + "\n", check=False).returncode == 0
-    gone = one["old"] not in users()
-    why = "" if gone else "the old user is still there"
-    print(json.dumps(why if good else "the new password is refused"))
+    print(json.dumps("the old user still logs in" if opens(one["old"], one["old_password"]) else ""))
 """
+)
 
-COOKIE = r"""
-import json, os, pathlib, pwd, subprocess, sys
-one = json.load(sys.stdin)
+COOKIE = (
+    _TOOLS
+    + r"""
 path = pathlib.Path("/var/lib/rabbitmq/.erlang.cookie")
-def ctl(*words):
-    return subprocess.run(["rabbitmqctl", "--quiet", *words], capture_output=True, text=True)
 if path.read_text() != one["cookie"]:
     # the running node first, told by the old cookie; its sessions with the others stay, only new ones ask for a cookie
     program = "{ok, [C]} = file:consult(\"/run/scs-rack-cookie\"), erlang:set_cookie(C)."
-    held = pathlib.Path("/run/scs-rack-cookie")
-    owner = pwd.getpwnam("rabbitmq")
-    handle = os.open(held, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    os.fchown(handle, owner.pw_uid, owner.pw_gid)
-    os.write(handle, ("'" + one["cookie"] + "'.\n").encode())
-    os.close(handle)
+    held = "/run/scs-rack-cookie"
+    private(held, "'" + one["cookie"] + "'.\n")
     try:
-        done = ctl("eval", program)
+        ctl("eval", program, check=False)
     finally:
-        held.unlink()
-    # a call over a session that the new cookie cut may not answer: what counts is what is observed below
+        os.unlink(held)
+    # the call's own session may be cut by it: what counts is what is observed below
     stat = path.stat()
     fresh = path.with_name(".erlang.cookie.new")
     handle = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o400)
@@ -82,9 +106,10 @@ if path.read_text() != one["cookie"]:
     os.write(handle, one["cookie"].encode())
     os.close(handle)
     os.replace(fresh, path)
-done = ctl("await_online_nodes", str(one["members"]), "--timeout", "30")
+done = ctl("await_online_nodes", str(one["members"]), "--timeout", "30", check=False)
 print(json.dumps("" if done.returncode == 0 else (done.stderr or done.stdout).strip().splitlines()[-1]))
 """
+)
 
 
 @dataclass(frozen=True)
@@ -101,15 +126,15 @@ class Broker(Kind):
         """The twin is there, with all rights."""
         (name,) = names
         user = states.twin(stored, name, USER)
-        why = told(ctx, ctx.design.groups["controller"][0], ADD, {"user": user, "password": stored[f"{name}_next"]})
+        why = _first(ctx, ADD, {"user": user, "password": stored[f"{name}_next"]})
         return [Result("rabbitmq", f"user {user} takes the new password", changed=True, error=why or None)]
 
     def retire(self, ctx: Context, stored: Vault, names: Sequence[str]) -> Iterable[Result]:
         """The twin is gone, once nobody is connected as it."""
         (name,) = names
         old, user = states.twin(stored, name, USER), states.used(stored, name, USER)
-        data = {"old": old, "user": user, "password": stored[name]}
-        why = told(ctx, ctx.design.groups["controller"][0], REMOVE, data)
+        data = {"old": old, "old_password": stored[f"{name}_old"], "user": user, "password": stored[name]}
+        why = _first(ctx, REMOVE, data)
         return [Result("rabbitmq", f"nobody uses {old}, and it is removed", changed=True, error=why or None)]
 
 
@@ -126,3 +151,9 @@ class Cookie(Kind):
         for host in controllers:
             why = told(ctx, host, COOKIE, {"cookie": stored[name], "members": len(controllers)})
             yield Result(host, "RabbitMQ knows the new cookie only", changed=True, error=why or None)
+
+
+def _first(ctx: Context, program: str, data: Mapping[str, object]) -> str:
+    """Ask the first controller's broker; why not, or nothing."""
+    host = ctx.design.groups["controller"][0]
+    return str(told(ctx, host, program, {**data, "address": str(ctx.design.nodes[host].loopback4)}, timeout=300))

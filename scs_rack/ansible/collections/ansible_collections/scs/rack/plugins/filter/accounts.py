@@ -7,7 +7,8 @@ name: accounts
 short_description: Users of services under the names that they have now
 description:
   - A service has two accounts in turn, so that its password can be changed while it serves
-    (C(scs-rack secrets rotate)). The vault says which of them is in use, where it is not the one of the service's own name.
+    (C(scs-rack secrets rotate)). The vault says which of them is in use, where it is not the one of the service's
+    own name.
 positional: secrets
 options:
   _input: {description: Users with C(name)., type: list, elements: dict, required: true}
