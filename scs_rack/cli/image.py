@@ -6,9 +6,9 @@ import sys
 import time
 
 from scs_rack.cli.common import Commands, add_command, add_noun, json_option, rack_dir, rack_option
-from scs_rack.model import ImageOptions
+from scs_rack.model import ImageOptions, Rack
 from scs_rack.model.load import load_rack
-from scs_rack.provision import guest, image
+from scs_rack.provision import artifact, guest, image
 
 
 def register(commands: Commands) -> None:
@@ -18,7 +18,7 @@ def register(commands: Commands) -> None:
         verbs,
         "build",
         build,
-        "build the node image and the guest image unless they are in the cache",
+        "build the node image, the guest image, and what servers are installed from, unless they are in the cache",
         ("scs-rack image build", "scs-rack image build -r inventory/lab"),
     )
     rack_option(parser)
@@ -47,9 +47,20 @@ def build(args: argparse.Namespace) -> int:
     def progress(text: str) -> None:
         print(f"{time.monotonic() - start:6.1f} s  {text}", file=sys.stderr, flush=True)
 
-    print(image.build(_options(args), progress).root)
-    print(guest.build(_options(args), progress).path)
+    rack = load_rack(rack_dir(args)) if args.rack else None
+    options = rack.image if rack else ImageOptions()
+    print(image.build(options, progress).root)
+    print(guest.build(options, progress).path)
+    for flavour in _flavours(rack):
+        print(artifact.build(options, flavour, progress).folder)
     return 0
+
+
+def _flavours(rack: Rack | None) -> list[artifact.Flavour]:
+    """What servers of a rack are installed from; nothing where none is installed by us."""
+    models = {server.model for server in rack.servers.values()} if rack else set()
+    stated = [rack.server_models[name].provision for name in sorted(models)] if rack else []
+    return sorted({one.image for one in stated if one})
 
 
 def list_images(args: argparse.Namespace) -> int:

@@ -86,7 +86,7 @@ def built(options: ImageOptions, flavour: Flavour) -> Artifact:
     found = artifact_of(options, flavour)
     if not found.complete:
         raise ImageMissing(f"the files to install from ({flavour}, {found.digest}) are not made",
-                           "`scs-rack image build --metal` makes them")  # fmt: skip
+                           "`scs-rack image build -r RACK` makes them")  # fmt: skip
     verify(found)
     return found
 

@@ -90,7 +90,7 @@ def built_kit(options: ImageOptions, kernel: Kernel) -> Kit:
     """
     kit = kit_of(options, kernel)
     if not kit.complete:
-        raise ImageMissing(f"the boot kit {kit.digest} is not built", "`scs-rack image build --metal` makes it")
+        raise ImageMissing(f"the boot kit {kit.digest} is not built", "`scs-rack image build -r RACK` makes it")
     return kit
 
 

@@ -19,9 +19,9 @@ from scs_rack.provision.tools import PATH
 FILES = Path(__file__).parent / "ramdisk"
 PROGRAMS = (
     "curl", "zstd", "tar", "sfdisk", "wipefs", "blkid", "lsblk", "mke2fs", "mkfs.vfat", "syslinux", "efibootmgr",
-    "modprobe", "smartctl", "mcopy",
+    "modprobe", "smartctl", "mcopy", "mattrib",
 )  # fmt: skip
-"""Programs of the kit that the agent calls and BusyBox lacks (or has in a weaker form)."""
+"""Programs of the kit that the agent calls and BusyBox lacks (or has in a weaker form); SYSLINUX calls mtools."""
 MODULES = (
     "kernel/drivers/ata/", "kernel/drivers/scsi/", "kernel/drivers/nvme/host/", "kernel/drivers/virtio/",
     "kernel/drivers/block/virtio_blk", "kernel/drivers/message/fusion/", "kernel/drivers/net/ethernet/",
@@ -52,8 +52,11 @@ def make(kit: Kit, target: Path) -> None:
         for name in ("init", "agent"):
             shutil.copy(FILES / name, root / name)
             (root / name).chmod(0o755)
-        for name in ("gptmbr.bin",):
-            shutil.copy(kit.root / "usr/lib/SYSLINUX" / name, root / "usr/lib" / name)
+        shutil.copy(kit.root / "usr/lib/SYSLINUX/gptmbr.bin", root / "usr/lib/gptmbr.bin")
+        codepages = "usr/lib/x86_64-linux-gnu/gconv"
+        shutil.copytree(kit.root / codepages / "gconv-modules.d", root / codepages / "gconv-modules.d")
+        for name in ("gconv-modules", "IBM850.so"):  # names on FAT are written in code page 850
+            shutil.copy(kit.root / codepages / name, root / codepages / name)
         _modules(kit, root / "usr/lib/modules" / kit.version)
         _run("depmod", "-b", root / "usr", kit.version)
         unfinished = target.with_suffix(".new")

@@ -1,0 +1,62 @@
+"""What the tests of bare metal do with their rack: the product's own commands, as an operator gives them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from scs_rack.design import make_design
+from scs_rack.lab.layout import Lab
+from scs_rack.model.load import load_rack
+from scs_rack.paths import state_dir
+from scs_rack.provision import records
+
+NAME = "metal"
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Metal:
+    """The rack."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.lab = Lab(NAME)
+
+    @property
+    def design(self):
+        return make_design(load_rack(self.folder))
+
+    @property
+    def state(self):
+        return state_dir(NAME)
+
+    def record(self, server):
+        """What the manager knows of a server's installation."""
+        return records.read(self.state, server)
+
+    def scs_rack(self, *words, code=0, seconds=600):
+        """Run a command; returns all that it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "scs_rack", *words, "-r", str(self.folder)],
+            capture_output=True, text=True, check=False, timeout=seconds, cwd=REPOSITORY,
+        )  # fmt: skip
+        console = "\n".join(f"--- {name}\n{self.console(name)}" for name in ("metal1", "metal2"))
+        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}\n{console}"
+        return done.stdout + done.stderr
+
+    def console(self, server):
+        """The end of what a server printed."""
+        log = self.lab.folder(server) / "console.log"
+        return log.read_bytes()[-2000:].decode(errors="replace") if log.is_file() else ""
+
+    def on(self, server, command):
+        """Run a command on a server over SSH, from the manager's namespace, with the pinned host key."""
+        node = self.design.nodes[server]
+        files = self.state / "ssh"
+        done = subprocess.run(
+            ["ip", "netns", "exec", f"{NAME}-manager", "ssh", "-F", "/dev/null", "-i", files / "id_ed25519",
+             "-o", f"UserKnownHostsFile={files / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes",
+             "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", f"root@{node.mgmt.ip}", command],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
