@@ -86,6 +86,8 @@ def _fitting(args: argparse.Namespace) -> None:
     for option in ("install", "short", "again"):
         if getattr(args, option) and args.suite != "tempest":
             raise UsageError(f"--{option} belongs to --suite tempest")
+    if args.workers is not None and (args.suite != "tempest" or not 1 <= args.workers <= 16):
+        raise UsageError("--workers is for --suite tempest, from 1 to 16")
 
 
 def _smoke(bench: Bench) -> tuple[bool, dict[str, Any]]:
