@@ -121,7 +121,7 @@ def to_job(schema: dict[str, Any]) -> Job:
     """The job that runs a service's migrations."""
     return Job(
         name=schema["name"],
-        steps=schema["steps"],
+        steps=[[str(word) for word in step] for step in schema["steps"]],
         user=schema["user"],
         environment={name: str(value) for name, value in schema["environment"].items()},
         timeout=schema["timeout"],
