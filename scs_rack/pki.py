@@ -100,6 +100,17 @@ def lacking(state_dir: Path, design: Design) -> list[str]:
     return [request.name for request in requests(design) if not _fits(state_dir, request, authority)]
 
 
+def renew(state_dir: Path, design: Design, names: Sequence[str]) -> None:
+    """Issue certificates anew, by name, although those there are still fit; a CA must be there.
+
+    Both files are replaced whole, the key first: what died in between doesn't fit, and is issued by `ensure`.
+    """
+    for request in requests(design):
+        if request.name in names:
+            (state_dir / f"ca/{request.name}.crt").unlink(missing_ok=True)
+            issue(state_dir, request.name, request.dns, request.ips, peer=request.peer)
+
+
 def ensure_ca(state_dir: Path, rack: str = "") -> str:
     """Make the CA when there is none; returns its certificate (PEM)."""
     _authority(state_dir, rack or state_dir.name)

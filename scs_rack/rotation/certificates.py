@@ -1,0 +1,189 @@
+"""The rack's certificates: what there is, what ends soon, and new ones brought to the services that serve them."""
+
+import datetime as dt
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from scs_rack import pki
+from scs_rack.design import Design
+from scs_rack.engine.stage import Context, Stage
+from scs_rack.errors import UsageError
+from scs_rack.results import Change, Finding, Result
+from scs_rack.rotation.kinds import CLOUD, PLATFORM
+from scs_rack.rotation.rolling import Roll, serving
+from scs_rack.wires.listeners import Listener, observe
+
+USES = {
+    "ca": "signs all the others; every server and the manager trust it",
+    "api": "HAProxy of all controllers, on the API's addresses",
+    "node": "{node}: HAProxy on its loopback, MariaDB, RabbitMQ, etcd, OVN, libvirt, guests' consoles and migrations",
+    "bmc": "the lab's virtual BMC of {node}",
+}
+PATIENCE = 200.0
+"""Seconds for services to serve a new certificate: RabbitMQ looks at its files every two minutes."""
+PAUSE = 5.0
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate that the manager holds."""
+
+    name: str
+    """Of its files in the folder `ca` of the rack's state."""
+    subject: str
+    names: tuple[str, ...]
+    ends: dt.datetime
+    days_left: int
+    sha256: str
+    used_by: str
+
+
+def held(state_dir: Path, now: dt.datetime | None = None) -> list[Certificate]:
+    """All certificates of a rack, by name.
+
+    Raises:
+        UsageError: a file is no certificate.
+    """
+    found = []
+    for path in sorted((state_dir / "ca").glob("*.crt")):
+        try:
+            one = x509.load_pem_x509_certificate(path.read_bytes())
+        except ValueError as error:
+            raise UsageError(f"{path} is no certificate", "move it away; it is issued anew") from error
+        kind, _, node = path.stem.partition("-")
+        left = one.not_valid_after_utc - (now or dt.datetime.now(dt.UTC))
+        found.append(
+            Certificate(
+                path.stem,
+                one.subject.rfc4514_string(),
+                _names(one),
+                one.not_valid_after_utc,
+                left.days,
+                one.fingerprint(hashes.SHA256()).hex(),
+                USES.get(kind, "nothing that scs-rack knows").format(node=node),
+            )
+        )
+    return found
+
+
+def due(state_dir: Path, design: Design, within: int) -> list[str]:
+    """Certificates that are missing, don't fit, or have fewer days left than this."""
+    ending = {one.name for one in held(state_dir) if one.days_left < within}
+    lacking = set(pki.lacking(state_dir, design))
+    return [one.name for one in pki.requests(design) if one.name in ending | lacking]
+
+
+def checked(design: Design, names: Sequence[str]) -> None:
+    """See that these can be renewed here.
+
+    Raises:
+        UsageError: names that are none of the API's and the servers'.
+    """
+    known = [one.name for one in pki.requests(design)]
+    wrong = [name for name in names if name not in known]
+    if "ca" in wrong:
+        raise UsageError(
+            "the CA can't be renewed while the cloud serves",
+            "it lasts ten years; docs/tls.md says how to bring up a rack with a new one",
+        )
+    if wrong:
+        raise UsageError(f"no certificate to renew: {', '.join(wrong)}", f"there are {', '.join(known)}")
+
+
+def stale(ctx: Context, hosts: Iterable[str]) -> tuple[dict[str, list[Listener]], list[Finding]]:
+    """Sockets of servers that serve a certificate which is not the one that the manager holds for them, by server."""
+    fresh = {one.name: one.sha256 for one in held(ctx.state_dir)}
+    listeners, unknown = observe(ctx, hosts)
+    found: dict[str, list[Listener]] = {}
+    for one in listeners:
+        if one.sha256 and one.sha256 not in {fresh.get("api"), fresh.get(f"node-{one.node}")}:
+            found.setdefault(one.node, []).append(one)
+    return found, unknown
+
+
+def users(design: Design, names: Iterable[str]) -> list[str]:
+    """Servers that serve any of these certificates: controllers first."""
+    serving_any = [*design.groups["controller"], *design.groups["network"], *design.groups["compute"]]
+    wanted = set(names)
+    return [
+        node
+        for node in dict.fromkeys(serving_any)
+        if f"node-{node}" in wanted or ("api" in wanted and node in design.groups["controller"])
+    ]
+
+
+def stages(design: Design, names: Sequence[str], hosts: Sequence[str]) -> list[Stage]:
+    """The stages of a renewal.
+
+    Args:
+        design: of the rack.
+        names: certificates to issue.
+        hosts: servers to deliver to, in order.
+    """
+    found: list[Stage] = [Issue(tuple(names))]
+    for host in hosts:
+        controller = host in design.groups["controller"]
+        playbooks = (PLATFORM, CLOUD) if controller else (CLOUD,)
+        found.append(Deliver(f"roll-{host}", (host,), playbooks, (found[-1].name,), serves=controller))
+    return found
+
+
+@dataclass
+class Issue:
+    """New certificates on the manager."""
+
+    names: tuple[str, ...]
+    name: str = "issue"
+    needs: tuple[str, ...] = ()
+    summary: str = "new certificates issued"
+
+    def plan(self, ctx: Context) -> Iterable[Change]:
+        """Which ones."""
+        del ctx
+        return [Change("issue", "manager", name) for name in self.names]
+
+    def apply(self, ctx: Context) -> Iterable[Result]:
+        """Issue them."""
+        pki.renew(ctx.state_dir, ctx.design, self.names)
+        return [Result("manager", f"issue {name}", changed=True) for name in self.names]
+
+    def gate(self, ctx: Context) -> Iterable[Finding]:
+        """They fit."""
+        hint = "run it again"
+        return [
+            Finding("certificate-unfit", "error", name, "the names and usages of the rack file", "others", hint)
+            for name in pki.lacking(ctx.state_dir, ctx.design)
+        ]
+
+
+@dataclass
+class Deliver(Roll):
+    """A server configured anew, until it serves its new certificates on every socket."""
+
+    def gate(self, ctx: Context) -> Iterable[Finding]:
+        """Ask each TLS socket of the server for its certificate."""
+        deadline = time.monotonic() + ctx.wait_for(PATIENCE)
+        while True:
+            found, unknown = stale(ctx, self.hosts)
+            if not (found or unknown) or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+                break
+        hint = "restart this service by hand; its role lacks a `watch` on the certificate"
+        old = [
+            Finding("certificate-old", "error", f"{one.where} ({one.process})", "its new certificate", one.sha256, hint)
+            for listeners in found.values()
+            for one in listeners
+        ]
+        return unknown + old + [one for host in self.hosts if self.serves for one in serving(ctx, host)]
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        stated = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(one.value) for one in stated)
