@@ -49,8 +49,8 @@ def test_tempest_passes_and_leaves_nothing(bench: Bench) -> None:
 
 def test_images_rotate(bench: Bench) -> None:
     file, text = bench.folder / "rack.yml", (bench.folder / "rack.yml").read_text(encoding="utf-8")
-    wanted = "\n  images:\n    E2E: {source: e2e.raw, os_distro: debian, os_version: '13', user: debian, description: for tests, "
-    wanted += "os_purpose: custom, keep: 1}\n"
+    said = "os_distro: debian, os_version: '13', user: debian, description: for tests, os_purpose: custom, keep: 1"
+    wanted = f"\n  images:\n    E2E: {{source: e2e.raw, {said}}}\n"
     stages = ("--from", "resources", "--to", "resources")
     digests = []
     try:
