@@ -226,6 +226,8 @@ def _fits(state_dir: Path, request: Request, authority: x509.Certificate) -> boo
     except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
     left = cert.not_valid_after_utc - dt.datetime.now(dt.UTC)
+    if cert.not_valid_after_utc - cert.not_valid_before_utc > dt.timedelta(days=CERTIFICATE_DAYS + 1):
+        return False  # of a release whose certificates lasted longer
     same = stated == request.names() and usages == request.usages() and key.public_key() == cert.public_key()
     return same and left > dt.timedelta(days=RENEW_DAYS)
 

@@ -19,5 +19,6 @@ def look(ctx: Context) -> list[Finding]:
 def public(ctx: Context, listeners: list[Listener]) -> list[Endpoint]:
     """Endpoints on the API's addresses that are open to everybody."""
     api = ctx.design.api
-    found = {(one.address, one.port) for one in listeners if one.address in {str(api.vip4), str(api.vip6)}}
+    own = {str(api.vip4), str(api.vip6)}
+    found = {(one.address, one.port) for one in listeners if one.address in own and one.kind != "redirect"}
     return [Endpoint(address, port, api.host) for address, port in sorted(found) if port != METADATA_PORT]

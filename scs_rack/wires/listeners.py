@@ -11,10 +11,12 @@ from scs_rack.results import Finding
 
 CA_FILE = "/usr/local/share/ca-certificates/scs-rack.crt"
 """The rack's CA on a node (role base)."""
-ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt"})
+ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt", "redirect"})
 OPEN_BY_NATURE = {
     ("bgpd", 179): "BGP: routes of the fabric; sessions are accepted from the leaves' wires only",
     ("named", 53): "DNS: zones for everybody",
+    ("epmd,systemd", 4369): "Erlang's port mapper: tells at which port a node is; sessions between nodes are TLS",
+    ("epmd", 4369): "the same",
 }
 """Sockets that no TLS is for, by process and port, with the reason."""
 
@@ -28,7 +30,8 @@ class Listener:
     port: int
     process: str
     kind: str
-    """`local`, `tls`, `ssh`, `ceph`, `vencrypt`; or `plain`, `foreign` (a certificate of another CA), `silent`."""
+    """`local`, `tls`, `ssh`, `ceph`, `vencrypt`, `redirect` (HTTP that only names HTTPS); or `plain`, `foreign`
+    (a certificate of another CA), `silent`."""
     why: str = ""
     sha256: str = ""
     """Fingerprint of the certificate that it serves."""

@@ -19,6 +19,8 @@ Seen = dict[str, Any]
 PATIENCE = 3.0
 BANNER = 0.6
 """Seconds for a server to speak first."""
+OWN = (("/etc/haproxy/node.pem", None), ("/etc/pki/libvirt/clientcert.pem", "/etc/pki/libvirt/private/clientkey.pem"))
+"""Where a node has its own certificate and key."""
 
 
 def listening() -> list[Seen]:
@@ -51,10 +53,13 @@ def banner(host: str, port: int) -> bytes:
 
 
 def handshake(sock: socket.socket, ca: str) -> Seen:
-    """TLS, verified; the certificate's fingerprint and the version."""
+    """TLS, verified; the certificate's fingerprint and the version. The node's own certificate is shown if asked for."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.load_verify_locations(ca)
+    own = next((pair for pair in OWN if Path(pair[0]).is_file()), None)
+    if own:
+        context.load_cert_chain(*own)
     with context.wrap_socket(sock) as secure:
         certificate = secure.getpeercert(binary_form=True) or b""
         return {"kind": "tls", "version": secure.version(), "sha256": hashlib.sha256(certificate).hexdigest()}
@@ -124,7 +129,24 @@ def greeted(host: str, port: int, ca: str) -> Seen:
         return vnc(host, port)
     if said[3:5] == b"\0\x0a":  # packet 0, protocol 10
         return mysql(host, port, ca)
-    return {"kind": "plain", "why": f"says {said[:24]!r}"} if said else handshake(dial(host, port), ca)
+    if said:
+        return {"kind": "plain", "why": f"says {said[:24]!r}"}
+    try:
+        return handshake(dial(host, port), ca)
+    except ssl.SSLCertVerificationError:
+        raise
+    except ssl.SSLError:
+        if redirects(host, port):
+            return {"kind": "redirect"}
+        raise
+
+
+def redirects(host: str, port: int) -> bool:
+    """HTTP, but only to say where HTTPS is (RFC 9110, section 15.4)."""
+    with dial(host, port) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+        said = sock.recv(2048).lower()
+    return said.split(b" ", 2)[1:2] in ([b"301"], [b"302"], [b"307"], [b"308"]) and b"\nlocation: https://" in said
 
 
 def main() -> None:

@@ -90,6 +90,14 @@ def vnc(*kinds):
     return answer
 
 
+def http(text):
+    def answer(sock):
+        sock.recv(999)
+        sock.sendall(text)
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -97,7 +105,12 @@ def vnc(*kinds):
         (lambda sock: sock.sendall(b"ceph v2\n\x10\0"), "ceph"),
         (lambda sock: sock.sendall(b"ceph v027\0"), "plain"),
         (lambda sock: sock.sendall(b"220 smtp ready\r\n"), "plain"),
-        (lambda sock: (sock.recv(100), sock.sendall(b"HTTP/1.0 400 Bad\r\n\r\n")), "plain"),
+        (http(b"HTTP/1.0 400 Bad\r\n\r\n"), "plain"),
+        (
+            lambda sock: (sock.recv(999), sock.sendall(b"HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n")),
+            "redirect",
+        ),
+        (http(b"HTTP/1.1 301 Moved\r\nLocation: http://x/\r\n\r\n"), "plain"),
         (vnc(19), "vencrypt"),
         (vnc(19, 1), "plain"),
         (vnc(1), "plain"),
