@@ -1,4 +1,4 @@
-"""Stage `platform`: MariaDB, RabbitMQ, memcached, HAProxy and Keystone on the controller."""
+"""Stage `platform`: MariaDB, RabbitMQ, etcd, memcached, HAProxy and Keystone on all controllers."""
 
 import http.client
 import json
@@ -11,35 +11,12 @@ from typing import Any
 from scs_rack import pki
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
-from scs_rack.remote import run_one
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.api_address import address_findings
+from scs_rack.stages.platform_members import member_findings
 
 KEYSTONE_PORT = 5000
-UNITS = ("mariadb", "rabbitmq-server", "memcached", "haproxy", "scs-rack-vip", "keystone")
-ASK = """
-import json, socket, subprocess, sys
-address, units, seen = sys.argv[1], sys.argv[2].split(","), {}
-states = subprocess.run(["systemctl", "is-active", *units], capture_output=True, text=True).stdout.split()
-for unit, state in zip(units, states):
-    seen[unit] = "" if state == "active" else state
-def ask(name, port, question, start):
-    try:
-        with socket.create_connection((address, port), 5) as sock:
-            sock.settimeout(10)
-            sock.sendall(question)
-            said = sock.recv(64)
-            seen[name] = seen[name] or ("" if said[:len(start)] == start else "unexpected answer %r" % said)
-    except OSError as error:
-        seen[name] = seen[name] or str(error)
-ask("memcached", 11211, b"version\\r\\n", b"VERSION ")
-ask("rabbitmq-server", 5672, b"AMQP\\0\\0\\x09\\x01", b"\\x01\\0\\0")
-query = subprocess.run(["mariadb", "-N", "-e", "SELECT 1"], capture_output=True, text=True)
-seen["mariadb"] = seen["mariadb"] or ("" if query.stdout.strip() == "1" else query.stderr.strip() or "no answer")
-print(json.dumps(seen))
-"""
-"""Runs on the controller: asks systemd, then each service in its own protocol (AMQP 0-9-1 section 4.2.2)."""
 
 
 class PlatformStage(AnsibleStage):
@@ -49,29 +26,15 @@ class PlatformStage(AnsibleStage):
         super().__init__(
             name="platform",
             needs=("base",),
-            summary="MariaDB, RabbitMQ, memcached, HAProxy with TLS, Keystone",
+            summary="MariaDB, RabbitMQ, etcd, memcached, HAProxy with TLS, Keystone",
             playbook="platform.yml",
         )
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
-        """Services answer on the controller; the API speaks verified TLS, and the administrator gets a token."""
-        yield from services(ctx)
+        """Services and their clusters are whole on every controller; the API gives the administrator a token by TLS."""
+        yield from member_findings(ctx)
         yield from address_findings(ctx)
         yield from api(ctx.design, pki.files(ctx.state_dir).ca, ctx.secrets["admin_password"])
-
-
-def services(ctx: Context) -> Iterable[Finding]:
-    """Ask the services on the controller, over SSH."""
-    (controller,) = ctx.design.groups["controller"][:1]
-    address = str(ctx.design.nodes[controller].loopback4)
-    answer = run_one(ctx, controller, ["python3", "-c", ASK, address, ",".join(UNITS)], timeout=60)
-    if not answer.ok:
-        yield Finding("controller-unreachable", "error", controller, "answers over SSH", answer.why)
-        return
-    for unit, trouble in json.loads(answer.out).items():
-        if trouble:
-            hint = f"`journalctl -u {unit}` on {controller} says why"
-            yield Finding("service-down", "error", f"{controller} {unit}", "active and answering", trouble, hint)
 
 
 def api(design: Design, ca: Path, password: str, port: int = KEYSTONE_PORT) -> Iterable[Finding]:

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from scs_rack import pki
-from scs_rack.remote import Answer
 from scs_rack.stages import platform
 
 URL = "https://127.0.0.1:5000/v3"
@@ -113,41 +112,3 @@ def test_tls_port_that_answers_plain_http(keystone, monkeypatch):
     finally:
         plain.shutdown()
         plain.server_close()
-
-
-@pytest.fixture
-def context(monkeypatch):
-    """A context whose controller answers what the test says."""
-    seen = {}
-
-    def run_one(_ctx, host, argv, timeout):
-        assert argv[-2] == "10.0.0.1"
-        return Answer(host, seen["code"], seen["out"], "no route", 0.1)
-
-    monkeypatch.setattr(platform, "run_one", run_one)
-    node = SimpleNamespace(loopback4="10.0.0.1")
-    fake = SimpleNamespace(groups={"controller": ["node1"]}, nodes={"node1": node})
-    return SimpleNamespace(design=fake, seen=seen)
-
-
-def test_services_that_are_down_are_named(context):
-    context.seen |= {"code": 0, "out": json.dumps({"mariadb": "", "keystone": "failed"})}
-    (finding,) = platform.services(context)
-    assert (finding.type, finding.where, finding.seen) == ("service-down", "node1 keystone", "failed")
-
-
-def test_controller_that_does_not_answer(context):
-    context.seen |= {"code": 255, "out": ""}
-    (finding,) = platform.services(context)
-    assert (finding.type, finding.seen) == ("controller-unreachable", "no route")
-
-
-def test_what_runs_on_the_controller_is_python(capsys, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["-c", "127.0.0.1", "mariadb,memcached,rabbitmq-server"])
-    monkeypatch.setattr(
-        "subprocess.run", lambda *_, **__: SimpleNamespace(stdout="active\nactive\nactive\n", stderr="")
-    )
-    exec(compile(platform.ASK, "ASK", "exec"), {})
-    seen = json.loads(capsys.readouterr().out)
-    assert set(seen) == {"mariadb", "memcached", "rabbitmq-server"}
-    assert all(seen.values())
