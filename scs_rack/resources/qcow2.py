@@ -71,6 +71,7 @@ def read_header(file: BinaryIO) -> Header:
         (features & _EXTENDED, "it has extended tables; write it with extended_l2=off"),
         (features & ~(_DIRTY | _CORRUPT | _DATA_FILE | _COMPRESSION | _EXTENDED), "it has features that are not known"),
         (features & _COMPRESSION and length > 104 and data[104], "it is compressed with zstd; write it with zlib"),
+        (l1_offset >= 1 << 56, "its table lies beyond any disk"),
         (not 9 <= bits <= MOST_CLUSTER_BITS, "the size of its clusters is out of range"),
         (l1_size * 8 > MOST_L1, "its table is too large"),
     ):

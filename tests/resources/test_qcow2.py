@@ -104,3 +104,11 @@ def test_damage_never_hangs_and_leaves_no_part(tmp_path: Path, cut: int, spoiled
         to_raw(image, raw)
     except BadImage:
         assert not raw.exists()
+
+
+def test_a_table_beyond_any_disk(tmp_path: Path) -> None:
+    whole = bytearray(qcow2(b"data" * 999, []))
+    whole[40] = 0x80  # the first byte of the table's offset
+    (tmp_path / "i.qcow2").write_bytes(whole)
+    with pytest.raises(BadImage, match="beyond any disk"):
+        to_raw(tmp_path / "i.qcow2", tmp_path / "i.raw")
