@@ -16,6 +16,7 @@ from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.extra_services import extra_questions
 from scs_rack.stages.ovn import ovn_cluster_findings
+from scs_rack.wires import gate as wires
 
 Cloud = Any
 """An `openstack.connection.Connection` with admin rights (the SDK ships no types)."""
@@ -133,7 +134,7 @@ class CloudStage(AnsibleStage):
             findings = look(ctx, cloud)
             failed = any(finding.severity == "error" for finding in findings)
             if not failed or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
-                return findings
+                return findings if failed else findings + wires.look(ctx)
 
 
 def look(ctx: Context, cloud: Cloud) -> list[Finding]:

@@ -6,6 +6,7 @@ from scs_rack.results import Finding
 from scs_rack.wires.listeners import Listener, judge, observe
 from scs_rack.wires.profile import Endpoint, scan
 
+_OTHERS = {"redirect", "closed"}
 METADATA_PORT = 8775
 """Nova's metadata: on the API's addresses too, but only for servers of the rack."""
 
@@ -20,5 +21,5 @@ def public(ctx: Context, listeners: list[Listener]) -> list[Endpoint]:
     """Endpoints on the API's addresses that are open to everybody."""
     api = ctx.design.api
     own = {str(api.vip4), str(api.vip6)}
-    found = {(one.address, one.port) for one in listeners if one.address in own and one.kind != "redirect"}
+    found = {(one.address, one.port) for one in listeners if one.address in own and one.kind not in _OTHERS}
     return [Endpoint(address, port, api.host) for address, port in sorted(found) if port != METADATA_PORT]

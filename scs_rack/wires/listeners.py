@@ -11,7 +11,7 @@ from scs_rack.results import Finding
 
 CA_FILE = "/usr/local/share/ca-certificates/scs-rack.crt"
 """The rack's CA on a node (role base)."""
-ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt", "redirect"})
+ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt", "redirect", "closed"})
 OPEN_BY_NATURE = {
     ("bgpd", 179): "BGP: routes of the fabric; sessions are accepted from the leaves' wires only",
     ("named", 53): "DNS: zones for everybody",
@@ -30,8 +30,8 @@ class Listener:
     port: int
     process: str
     kind: str
-    """`local`, `tls`, `ssh`, `ceph`, `vencrypt`, `redirect` (HTTP that only names HTTPS); or `plain`, `foreign`
-    (a certificate of another CA), `silent`."""
+    """`local`, `tls`, `ssh`, `ceph`, `vencrypt`, `redirect` (HTTP that only names HTTPS), `closed` (before a word was
+    said); or `plain`, `foreign` (a certificate of another CA), `silent` (waits for other words than TLS)."""
     why: str = ""
     sha256: str = ""
     """Fingerprint of the certificate that it serves."""

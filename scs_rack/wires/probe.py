@@ -42,18 +42,20 @@ def dial(host: str, port: int) -> socket.socket:
     return sock
 
 
-def banner(host: str, port: int) -> bytes:
-    """What the server says unasked."""
+def banner(host: str, port: int) -> bytes | None:
+    """What the server says unasked; None if it closes the connection at once, as HAProxy without a service does."""
     with dial(host, port) as sock:
         sock.settimeout(BANNER)
         try:
-            return sock.recv(256)
+            return sock.recv(256) or None
         except TimeoutError:
             return b""
+        except ConnectionError:
+            return None
 
 
 def handshake(sock: socket.socket, ca: str) -> Seen:
-    """TLS, verified; the certificate's fingerprint and the version. The node's own certificate is shown if asked for."""
+    """TLS, verified; the certificate's fingerprint and the version. The node shows its own to who asks for one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.load_verify_locations(ca)
@@ -93,9 +95,9 @@ def vnc(host: str, port: int) -> Seen:
 
 
 def ceph_modes() -> Seen:
-    """By daemon's socket: what is not secure there."""
+    """By daemon's socket: what is not secure there. Clients have no say: daemons that want it secure get it so."""
     weak = {}
-    for path in map(str, Path("/run/ceph").rglob("*.asok")):
+    for path in map(str, Path("/run/ceph").rglob("ceph-*.asok")):
         for name in ("ms_cluster_mode", "ms_service_mode"):
             command = ["ceph", "--admin-daemon", path, "config", "get", name]
             done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -123,8 +125,8 @@ def greeted(host: str, port: int, ca: str) -> Seen:
     """As `judge`: by what the server says first, else by a TLS handshake."""
     said = banner(host, port)
     for start, kind in ((b"SSH-", "ssh"), (b"ceph v2\n", "ceph")):
-        if said.startswith(start):
-            return {"kind": kind}
+        if said is None or said.startswith(start):
+            return {"kind": kind if said else "closed"}
     if said.startswith(b"RFB "):
         return vnc(host, port)
     if said[3:5] == b"\0\x0a":  # packet 0, protocol 10

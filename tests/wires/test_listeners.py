@@ -111,6 +111,8 @@ def http(text):
             "redirect",
         ),
         (http(b"HTTP/1.1 301 Moved\r\nLocation: http://x/\r\n\r\n"), "plain"),
+        (lambda sock: None, "closed"),
+        (lambda sock: sock.recv(1), "silent"),
         (vnc(19), "vencrypt"),
         (vnc(19, 1), "plain"),
         (vnc(1), "plain"),
