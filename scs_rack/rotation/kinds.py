@@ -64,7 +64,6 @@ class Kind:
 
 REFUSED = {
     "rbd_secret_uuid": "it is a name that libvirt knows a key by, not a secret",
-    "barbican_kek": "keys of projects would have to be wrapped anew on all controllers at one moment (docs/secrets.md)",
     "designate_rndc_key": "BIND takes orders signed by one key only; `scs-rack up --from cloud` after `secrets set`",
 }
 """Secrets that can't be rotated while the cloud serves, with the reason."""
@@ -77,6 +76,8 @@ def refusal(design: Design, name: str) -> str | None:
     if name.startswith("bmc_"):
         return "`scs-rack bmc rotate` changes passwords of BMCs"
     service = name.partition("_")[2]
+    if name == "barbican_kek" and "barbican" not in design.rack.cloud.services:
+        return "this rack has no barbican"
     if name.startswith(("db_", "service_")) and service in {"barbican", "octavia", "designate", "swift"}:
         return None if service in design.rack.cloud.services else f"this rack has no {service}"
     if not name.startswith(("db_", "service_")) and name not in KNOWN:
@@ -91,6 +92,7 @@ KNOWN = (
     "rabbitmq_cookie",
     "metadata_secret",
     "horizon_secret_key",
+    "barbican_kek",
     "fernet",
     "credential",
 )

@@ -14,6 +14,7 @@ from scs_rack.rotation.database import Databases
 from scs_rack.rotation.identity import Logins, ServiceUsers
 from scs_rack.rotation.keys import KeyRow
 from scs_rack.rotation.kinds import CLOUD, PLATFORM, Kind, all_names, refusal
+from scs_rack.rotation.master_key import MasterKey
 from scs_rack.rotation.rolling import rolls
 from scs_rack.rotation.states import State
 
@@ -26,6 +27,7 @@ _KINDS: dict[str, Kind] = {
     "horizon_secret_key": Kind((CLOUD,)),
     "admin_password": Logins(),
     "test_user_password": Logins(()),
+    "barbican_kek": MasterKey(),
     "fernet": KeyRow(),
     "credential": KeyRow(),
 }

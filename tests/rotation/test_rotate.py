@@ -39,7 +39,7 @@ def test_every_secret_is_rotated_or_refused_with_a_reason(design):
     [
         (["nonsense"], "no secret nonsense"),
         (["bmc_node1"], "bmc rotate"),
-        (["barbican_kek"], "wrapped anew"),
+        (["designate_rndc_key"], "one key only"),
         (["nonsense", "bmc_node1"], "no secret nonsense; bmc_node1: "),
         ([], "no secret named"),
     ],
