@@ -71,7 +71,6 @@ def read_header(file: BinaryIO) -> Header:
         (features & _EXTENDED, "it has extended tables; write it with extended_l2=off"),
         (features & ~(_DIRTY | _CORRUPT | _DATA_FILE | _COMPRESSION | _EXTENDED), "it has features that are not known"),
         (features & _COMPRESSION and length > 104 and data[104], "it is compressed with zstd; write it with zlib"),
-        (l1_offset >= 1 << 56, "its table lies beyond any disk"),
         (not 9 <= bits <= MOST_CLUSTER_BITS, "the size of its clusters is out of range"),
         (l1_size * 8 > MOST_L1, "its table is too large"),
     ):
@@ -113,9 +112,17 @@ def to_raw(source: Path, target: Path) -> int:
     return header.size
 
 
+def _read(file: BinaryIO, offset: int, length: int) -> bytes:
+    """Bytes at an offset, fewer at the end of the file."""
+    try:
+        file.seek(offset)
+    except (OSError, OverflowError, ValueError) as error:  # no file system has files so large
+        raise BadImage(f"it points to {offset}, beyond any file") from error
+    return file.read(length)
+
+
 def _exactly(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    data = file.read(length)
+    data = _read(file, offset, length)
     if len(data) < length:
         raise BadImage(f"it is cut off: {length} bytes at {offset} are not there")
     return data
@@ -145,8 +152,7 @@ def _content(file: BinaryIO, header: Header, entry: int) -> bytes:
         split = 62 - (header.cluster_bits - 8)
         offset = entry & ((1 << split) - 1)
         sectors = (entry >> split & ((1 << (62 - split)) - 1)) + 1
-        file.seek(offset)
-        packed = file.read(sectors * 512 - offset % 512)
+        packed = _read(file, offset, sectors * 512 - offset % 512)
         try:
             data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, header.cluster)
         except zlib.error as error:
@@ -157,8 +163,7 @@ def _content(file: BinaryIO, header: Header, entry: int) -> bytes:
     if (header.version == 3 and entry & 1) or not entry & _OFFSET:
         return b""
     offset = entry & _OFFSET
-    file.seek(offset)
-    data = file.read(header.cluster)
+    data = _read(file, offset, header.cluster)
     if not data:
         raise BadImage(f"it is cut off: nothing is at {offset}")
     return data.ljust(header.cluster, b"\0")

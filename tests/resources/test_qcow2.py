@@ -106,9 +106,9 @@ def test_damage_never_hangs_and_leaves_no_part(tmp_path: Path, cut: int, spoiled
         assert not raw.exists()
 
 
-def test_a_table_beyond_any_disk(tmp_path: Path) -> None:
+def test_a_table_beyond_any_file(tmp_path: Path) -> None:
     whole = bytearray(qcow2(b"data" * 999, []))
-    whole[40] = 0x80  # the first byte of the table's offset
+    whole[40] = 0x7F  # the first byte of the table's offset
     (tmp_path / "i.qcow2").write_bytes(whole)
-    with pytest.raises(BadImage, match="beyond any disk"):
+    with pytest.raises(BadImage, match="beyond any file"):
         to_raw(tmp_path / "i.qcow2", tmp_path / "i.raw")
