@@ -10,8 +10,8 @@ LOGIN = "/auth/login/"
 LOGOUT = "/auth/logout/"
 PAGE = "/settings/"
 """A page of those who are logged in that asks no API."""
-ANSWER = 60.0
-"""Seconds that a page may take: the only worker may still be loading."""
+ANSWER = 120.0
+"""Seconds that a page may take: the only worker may still load, as all others of a new cloud may."""
 
 Session = Any
 """A `requests.Session`."""
@@ -70,7 +70,11 @@ def pages(session: Session, host: str, addresses: Mapping[str, str]) -> list[Fin
     found = []
     for node, address in addresses.items():
         url = f"https://{address}{PAGE}"
-        page = session.get(url, headers={"Host": host}, cookies=cookies, timeout=ANSWER, allow_redirects=False)
+        try:
+            page = session.get(url, headers={"Host": host}, cookies=cookies, timeout=ANSWER, allow_redirects=False)
+        except OSError as error:
+            found.append(_fault(f"{node} dashboard", "an answer over verified TLS", str(error)[:300]))
+            continue
         if page.status_code != 200:
             seen = f"status {page.status_code}, {page.headers.get('Location', 'no page')}"
             found.append(_fault(f"{node} dashboard", "knows the session", seen))

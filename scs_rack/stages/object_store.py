@@ -95,9 +95,15 @@ def round_trip(cloud: Cloud, hosts: Mapping[str, str], key: Key) -> list[Finding
 
 def read_all(cloud: Cloud, urls: Mapping[str, str], key: Key, data: bytes) -> Iterable[Finding]:
     """Read the same object from each controller."""
+    from keystoneauth1.exceptions import ClientException
+
     for node, url in urls.items():
         signed = sign(url, key, dt.datetime.now(dt.UTC))
-        answer = cloud.session.get(url, headers=signed, authenticated=False, raise_exc=False, redirect=False)
+        try:
+            answer = cloud.session.get(url, headers=signed, authenticated=False, raise_exc=False, redirect=False)
+        except ClientException as error:
+            yield _fault("object-store-failed", f"{node} S3", "an answer over verified TLS", str(error)[:300])
+            continue
         if answer.status_code != 200:
             seen = f"status {answer.status_code}: {answer.text[:200]}"
         elif answer.content != data:

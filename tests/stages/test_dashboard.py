@@ -22,12 +22,15 @@ class Dashboard:
         self.hsts = True
         self.strangers: set[str] = set()
         """Addresses that know no session."""
+        self.silent: set[str] = set()
         self.asked: list[str] = []
         self.sessions = 0
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         assert how["verify"] == "/ca.crt"
         parts = urlsplit(str(request.url))
+        if parts.netloc in self.silent:
+            raise requests.ConnectionError("refused")
         self.asked.append(f"{request.method} {parts.netloc}{parts.path}")
         answer = requests.Response()
         answer.request, answer.url, answer._content = request, str(request.url), b""
@@ -101,6 +104,13 @@ def test_a_controller_that_knows_no_session_is_named(dashboard: Dashboard) -> No
     dashboard.strangers = {"10.91.0.2"}
     (found,) = dashboard_findings(context(), "/ca.crt")
     assert (found.where, found.seen) == ("node2 dashboard", "status 302, /auth/login/?next=/settings/")
+
+
+def test_a_controller_that_is_silent_is_named(dashboard: Dashboard) -> None:
+    dashboard.silent = {"10.91.0.1"}
+    (found,) = dashboard_findings(context(), "/ca.crt")
+    assert (found.where, found.seen) == ("node1 dashboard", "refused")
+    assert dashboard.sessions == 0
 
 
 def test_cookies_for_any_connection_and_no_word_of_tls_are_faults(dashboard: Dashboard) -> None:

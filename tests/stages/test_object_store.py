@@ -9,6 +9,7 @@ import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from keystoneauth1.exceptions import ConnectFailure
 
 from scs_rack.stages.object_store import Key, object_store_findings, sign
 
@@ -25,11 +26,12 @@ def answer(status: int, content: bytes = b"", **data: Any) -> SimpleNamespace:
 class Cloud:
     """Swift and S3 over the same objects; a gateway of `broken` answers otherwise."""
 
-    def __init__(self, broken: dict[str, SimpleNamespace] | None = None, put: int = 201) -> None:
+    def __init__(self, broken: dict[str, SimpleNamespace] | None = None, put: int = 201, silent: str = "") -> None:
         self.objects: dict[str, bytes] = {}
         self.keys: set[str] = set()
         self.broken = broken or {}
         self.put_status = put
+        self.silent = silent
         access = SimpleNamespace(user_id="u", project_id="p")
         self.session = SimpleNamespace(auth=SimpleNamespace(get_access=lambda _: access), get=self.read)
         self.identity = SimpleNamespace(post=self.make_key, delete=self.remove_key)
@@ -50,6 +52,8 @@ class Cloud:
     def read(self, url: str, headers: dict[str, str], **_: Any) -> SimpleNamespace:
         parts = urlsplit(url)
         assert headers["host"] == parts.netloc
+        if parts.hostname == self.silent:
+            raise ConnectFailure("refused")
         assert "Credential=a/" in headers["authorization"]
         return self.broken.get(parts.hostname or "", answer(200, self.objects[parts.path]))
 
@@ -82,6 +86,13 @@ def test_a_gateway_that_answers_otherwise_is_named(wrong: SimpleNamespace, seen:
     cloud = Cloud({"10.91.0.2": wrong})
     (found,) = object_store_findings(context(), cloud)
     assert (found.type, found.where, found.seen) == ("object-store-failed", "node2 S3", seen)
+    assert (cloud.objects, cloud.keys) == ({}, set())
+
+
+def test_a_gateway_that_is_silent_is_named_and_the_others_are_asked() -> None:
+    cloud = Cloud(silent="10.91.0.1")
+    (found,) = object_store_findings(context(), cloud)
+    assert (found.where, found.seen) == ("node1 S3", "refused")
     assert (cloud.objects, cloud.keys) == ({}, set())
 
 
