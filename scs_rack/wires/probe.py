@@ -124,9 +124,10 @@ def judge(one: Seen, ca: str, own: str) -> Seen:
 def greeted(host: str, port: int, ca: str) -> Seen:
     """As `judge`: by what the server says first, else by a TLS handshake."""
     said = banner(host, port)
-    for start, kind in ((b"SSH-", "ssh"), (b"ceph v2\n", "ceph")):
-        if said is None or said.startswith(start):
-            return {"kind": kind if said else "closed"}
+    starts = {b"SSH-": "ssh", b"ceph v2\n": "ceph"}
+    kind = next((kind for start, kind in starts.items() if said and said.startswith(start)), None)
+    if said is None or kind:
+        return {"kind": kind or "closed"}
     if said.startswith(b"RFB "):
         return vnc(host, port)
     if said[3:5] == b"\0\x0a":  # packet 0, protocol 10
