@@ -40,6 +40,8 @@ def register(commands: Commands) -> None:
     parser.add_argument("stages", metavar="STAGE", nargs="*", help="only these stages (default: all)")
     limit_option(parser)
     parser.add_argument("--suite", choices=SUITES, help="run this test suite against the cloud instead")
+    parser.add_argument("--checkout", metavar="DIR", help="checkout of the SCS standards, in place of the rack file's")
+    parser.add_argument("--python", metavar="FILE", help="Python that has the suite's requirements, likewise")
     parser.add_argument("--install", action="store_true", help="tempest: get it from the package index, if need be")
     parser.add_argument("--short", action="store_true", help="tempest: our short list in place of scs-0128's")
     parser.add_argument("--again", action="store_true", help="tempest: only what has not passed in the run before")
@@ -53,9 +55,9 @@ def ask(args: argparse.Namespace) -> int:
         from scs_rack.cli.check_suite import run_suite_named
 
         return run_suite_named(args)
-    for option in ("install", "short", "again", "workers"):
+    for option in ("checkout", "python", "install", "short", "again", "workers"):
         if getattr(args, option):
-            raise UsageError(f"--{option} belongs to --suite tempest")
+            raise UsageError(f"--{option} belongs to --suite")
     with ordered(args) as order, watching(order, json=args.json) as watch:
         run = check(order, watch)
     spent = cost(run.folder)

@@ -48,6 +48,8 @@ class Bench:
         self.state = state_dir(design.rack.name)
         self.clouds = clouds_file(self.state)
         self.folder = self.state / "conformance"
+        stated = {"checkout": args.checkout, "python": args.python}
+        self.scs = design.rack.conformance.scs.model_copy(update={key: one for key, one in stated.items() if one})
 
     def say(self, line: str) -> None:
         """Progress: on standard error when standard output is for machines."""
@@ -102,11 +104,11 @@ def _smoke(bench: Bench) -> tuple[bool, dict[str, Any]]:
 
 def _scs(bench: Bench) -> tuple[bool, dict[str, Any]]:
     rack = bench.design.rack
-    options = rack.conformance.scs
+    options = bench.scs
     if options.checkout is None:
         raise UsageError(
             "no checkout of the SCS suite is named",
-            "state where SovereignCloudStack/standards lies: conformance.scs.checkout in the rack file",
+            "state where SovereignCloudStack/standards lies: --checkout, or conformance.scs.checkout in the rack file",
         )
     bench.say(f"running the SCS suite {options.version}, which takes a few minutes; log: {bench.folder}/scs-suite.log")
     verdict = run_suite(
@@ -144,7 +146,7 @@ def _say_verdict(bench: Bench, verdict: Verdict) -> None:
 
 
 def _domain_manager(bench: Bench) -> tuple[bool, dict[str, Any]]:
-    options = bench.design.rack.conformance.scs
+    options = bench.scs
     outcome = run_domain_manager(
         options, bench.cloud("admin"), pki_files(bench.state).ca, bench.folder, bench.stop.requested
     )
@@ -188,11 +190,11 @@ def _list(bench: Bench) -> tuple[str, list[str]]:
     """Where the list of tests comes from, and the tests."""
     if bench.args.short:
         return "short list of scs-rack", wanted_tests(SHORT.read_text(encoding="utf-8").splitlines())
-    checkout = bench.design.rack.conformance.scs.checkout
+    checkout = bench.scs.checkout
     if checkout is None:
         raise UsageError(
             "the list of scs-0128 is in a checkout of the SCS standards, and none is named",
-            "state conformance.scs.checkout in the rack file, or take our own list: --short",
+            "state it: --checkout, or conformance.scs.checkout in the rack file; or take our own list: --short",
         )
     path = Path(checkout).expanduser() / LIST
     if not path.is_file():

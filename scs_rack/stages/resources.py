@@ -6,9 +6,15 @@ from scs_rack.clouds import TEST_NAME, clouds_file
 from scs_rack.engine.stage import Context
 from scs_rack.provision.guest import guest_image
 from scs_rack.resources import ensure
+from scs_rack.resources.images import DIGEST
 from scs_rack.resources.wanted import wanted
 from scs_rack.results import Change, Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
+
+
+def build(name: str, digest: str | None) -> str:
+    """One build of an image, in words."""
+    return f"{name} ({(digest or 'unknown')[:23]}…)"
 
 
 class ResourcesStage(AnsibleStage):
@@ -39,10 +45,17 @@ class ResourcesStage(AnsibleStage):
         cloud = ensure.connect(clouds_file(ctx.state_dir), "test")
         target = wanted(ctx.design, guest_image().path, ctx.rack_dir)
         offered = {
-            "flavor": ({flavor.name for flavor in target.flavors}, {one.name for one in cloud.compute.flavors()}),
+            "flavor": (
+                {one.name for one in target.flavors if one.public},
+                {one.name for one in cloud.compute.flavors()},
+            ),
             "image": (
-                {image.name for image in target.images},
-                {one.name for one in cloud.image.images(status="active")},
+                {build(image.name, image.digest) for image in target.images if image.visibility == "public"},
+                {
+                    build(one.name, digest)
+                    for one in cloud.image.images(status="active", visibility="public")
+                    for digest in ((one.properties or {}).get(DIGEST), f"sha512:{one.hash_value}")
+                },
             ),
             "volume type": (
                 {kind.name for kind in target.volume_types},

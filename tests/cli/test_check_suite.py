@@ -16,7 +16,7 @@ LAB = str(Path(__file__).parents[2] / "inventory/lab")
         (["--limit", "node1", "--suite", "smoke"], "tests the cloud as a whole"),
         (["--suite", "smoke", "--install"], "--install belongs to --suite tempest"),
         (["--suite", "scs", "--short"], "--short belongs to --suite tempest"),
-        (["--again"], "--again belongs to --suite tempest"),
+        (["--again"], "--again belongs to --suite"),
         (["--suite", "tempest", "--workers", "0"], "--workers"),
     ],
 )
