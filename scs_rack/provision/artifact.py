@@ -177,10 +177,19 @@ def boot_files(base: kit.Kit, folder: Path) -> bytes:
     return out.getvalue()
 
 
+def epoch(root: Path) -> int:
+    """Time of the newest file that a package brought, in seconds since 1970: what is newer is from the build itself.
+
+    Times of packages' own files are kept, since Python's byte code names those of its sources.
+    """
+    times = [int(path.stat().st_mtime) for path in (root / "usr/share/doc").glob("*/copyright") if path.is_file()]
+    return max(times, default=0)
+
+
 def _archive(base: kit.Kit, root: Path, target: Path) -> None:
     """Pack the root and the kernel's modules."""
     tar = [
-        "tar", "-c", "--sort=name", "--mtime=@0", "--clamp-mtime", "--numeric-owner", "--xattrs", "--acls",
+        "tar", "-c", "--sort=name", f"--mtime=@{epoch(root)}", "--clamp-mtime", "--numeric-owner", "--xattrs", "--acls",
         "--one-file-system", "--format=posix", "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
         "--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./dev/*", "--exclude=./run/*", "--exclude=./kit",
         "-C", str(root), ".", "-C", str(base.files), f"usr/lib/modules/{base.version}",

@@ -132,8 +132,7 @@ class Installer:
         inventory.keep(self._ctx.state_dir, caller.name, seen)
         design, node = self._ctx.design, server.node
         if self._wish.only_look:
-            after = "stay"
-            return Answer({"JOB": "inspect", "AFTER": after})
+            return Answer({"JOB": "inspect"})
         begun = records.read(self._ctx.state_dir, node.name)
         verdict = hardware.judge(
             design, node, seen, wipe=self._wish.wipe,
@@ -201,6 +200,7 @@ class Installer:
         """
         name = server.node.name
         limit = boot_limit(self._ctx.design) * 2
+        await self._may_be_switched(fleet, server)
         for way in server.options.ways:
             server.trail.clear()
             while not server.events.empty():
@@ -221,9 +221,32 @@ class Installer:
             self._say(name, f"{server.way}: {seen}")
         raise StageFailed(f"{name} does not boot from the network: {server.findings[-1].seen}")
 
+    async def _may_be_switched(self, fleet: bmc.Fleet, server: _Server) -> None:
+        """Leave alone what runs and was not begun by us.
+
+        Raises:
+            StageFailed: the server is on, and nobody knows what it runs; or its BMC can't be asked.
+        """
+        name = server.node.name
+        record = records.read(self._ctx.state_dir, name)
+        begun = record is not None and record.state != "installed"
+        if not begun and name not in self._wish.reinstall:
+            try:
+                async with fleet.bmc(self._target(name)) as one:
+                    power = await one.power_state()
+            except BmcError as error:
+                raise StageFailed(error.message, error.hint) from error
+            if power is bmc.Power.ON:
+                hint = f"if nobody needs it: `scs-rack power soft {name}`, and again"
+                raise StageFailed(f"{name} is on, and nobody knows what it runs: it was not touched", hint)
+        if record is None:
+            records.write(self._ctx.state_dir, records.Record(name, "called", "", ""))
+
+    def _target(self, name: str) -> bmc.Target:
+        return bmc.targets(self._ctx.design, self._ctx.secrets, [name])[0]
+
     async def _power(self, fleet: bmc.Fleet, server: _Server, way: str) -> str | None:
         """Set the boot override, read it back, and power-cycle; returns why that failed."""
-        target = bmc.targets(self._ctx.design, self._ctx.secrets, [server.node.name])[0]
         mode = "legacy" if server.options.firmware == "bios" else "uefi"
 
         async def work(one: Bmc) -> str | None:
@@ -236,7 +259,7 @@ class Installer:
 
         async with self._powering:  # one after the other, so that their inrush does not add up
             try:
-                async with fleet.bmc(target) as one:
+                async with fleet.bmc(self._target(server.node.name)) as one:
                     failure = await work(one)
             except BmcError as error:
                 return error.message

@@ -13,7 +13,8 @@ class Record:
     """One server."""
 
     server: str
-    state: Literal["installing", "installed"]
+    state: Literal["called", "installing", "installed"]
+    """`called`: it was switched on by us to boot from the network, and nothing was written."""
     image: str
     """Digest of the artefact."""
     root_uuid: str

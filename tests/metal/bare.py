@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from scs_rack.design import make_design
+from scs_rack.lab import nodes
 from scs_rack.lab.layout import Lab
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
@@ -42,6 +44,13 @@ class Metal:
         console = "\n".join(f"--- {name}\n{self.console(name)}" for name in ("metal1", "metal2"))
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}\n{console}"
         return done.stdout + done.stderr
+
+    def is_off_within(self, server, seconds):
+        """Wait until a server has switched itself off."""
+        end = time.monotonic() + seconds
+        while nodes.power_state(self.lab, server) and time.monotonic() < end:
+            time.sleep(0.5)
+        return not nodes.power_state(self.lab, server)
 
     def console(self, server):
         """The end of what a server printed."""
