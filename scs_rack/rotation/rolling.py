@@ -14,22 +14,41 @@ from scs_rack.rotation.nodes import told
 PATIENCE = 120.0
 PAUSE = 3.0
 
-HEALTH = r"""
-import csv, json, socket, sys
-json.load(sys.stdin)
-with socket.socket(socket.AF_UNIX) as sock:
-    sock.settimeout(10)
-    sock.connect("/run/haproxy/admin.sock")
-    sock.sendall(b"show stat\n")
-    said = b""
-    while piece := sock.recv(65536):
-        said += piece
-rows = csv.DictReader(said.decode().lstrip("# ").splitlines())
-down = [f"{row['pxname']}/{row['svname']} {row['status']}" for row in rows
-        if row["svname"] not in ("FRONTEND", "BACKEND") and row["status"].startswith(("DOWN", "MAINT"))]
-print(json.dumps(down))
+HAPROXY = r"""
+import csv, json, socket, sys, time
+one = json.load(sys.stdin)
+def ask(words):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect("/run/haproxy/admin.sock")
+        sock.sendall(words.encode() + b"\n")
+        said = b""
+        while piece := sock.recv(65536):
+            said += piece
+    return said.decode()
+def rows():
+    found = list(csv.DictReader(ask("show stat").lstrip("# ").splitlines()))
+    return [row for row in found if row["svname"] not in ("FRONTEND", "BACKEND")]
+def led():
+    # services of the API have a backend of their own for the other controllers; databases have none
+    seen = rows()
+    own = {row["pxname"] for row in seen if row["pxname"].endswith(".own")}
+    return [row for row in seen if row["svname"] == one["server"] and row["pxname"] + ".own" in own]
+if one["state"]:
+    for row in led():
+        said = ask(f"set server {row['pxname']}/{row['svname']} state {one['state']}").strip()
+        if said:
+            sys.exit(said)
+deadline = time.monotonic() + one["wait"]
+while one["state"] == "drain" and any(int(row["scur"] or 0) for row in led()) and time.monotonic() < deadline:
+    time.sleep(0.3)
+bad = [row for row in rows() if row["status"].startswith(("DOWN", "MAINT"))]
+print(json.dumps([f"{row['pxname']}/{row['svname']} {row['status']}" for row in bad]))
 """
-"""What the HAProxy of a node sees as down (its management guide, section 9.1, "CSV format")."""
+"""Tells the HAProxy of a node to lead no new requests to a controller, or some again; prints what it sees as down
+(HAProxy's management guide, sections 9.1, "CSV format", and 9.3, "set server")."""
+DRAIN = 15
+"""Seconds for requests that are under way; consoles (websockets) stay open longer, and are cut."""
 
 
 @dataclass
@@ -54,7 +73,19 @@ class Roll:
         return [Change(self.name, host, f"run {', '.join(self.playbooks)}") for host in self.hosts]
 
     def apply(self, ctx: Context) -> Iterable[Result]:
-        """Run the playbooks; restarts are theirs, where a unit's files are new."""
+        """Run the playbooks; restarts are theirs, where a unit's files are new. Others answer meanwhile."""
+        if not self.serves:
+            yield from self._configure(ctx)
+            return
+        (host,) = self.hosts
+        yield lead(ctx, host, "drain")
+        try:
+            yield from self._configure(ctx)
+            up(ctx, host)
+        finally:
+            lead(ctx, host, "ready")
+
+    def _configure(self, ctx: Context) -> Iterable[Result]:
         for playbook in self.playbooks:
             results = run_playbook(ctx, playbook, limit=self.hosts)
             yield from results
@@ -66,17 +97,41 @@ class Roll:
         return [finding for host in self.hosts if self.serves for finding in serving(ctx, host)]
 
 
+def lead(ctx: Context, host: str, state: str) -> Result:
+    """Tell the HAProxy of every controller to lead no new requests to one (`drain`), or some again (`ready`).
+
+    Raises:
+        StageFailed, Unreachable: a controller can't be told.
+    """
+    controllers = ctx.design.groups["controller"]
+    if len(controllers) > 1:
+        for one in controllers:
+            told(ctx, one, HAPROXY, {"server": host, "state": state, "wait": DRAIN})
+    return Result(host, "requests go to the other controllers" if state == "drain" else "requests come again")
+
+
+def up(ctx: Context, host: str) -> None:
+    """Wait until a controller's own HAProxy sees its services up; the gate tells which are not."""
+    deadline = time.monotonic() + PATIENCE
+    while _down(ctx, host) and time.monotonic() < deadline and not ctx.stop.wait(PAUSE):
+        pass
+
+
 def serving(ctx: Context, host: str) -> list[Finding]:
     """What a controller's HAProxy sees as down, after some patience."""
     deadline = time.monotonic() + ctx.wait_for(PATIENCE)
     while True:
-        try:
-            down = list(told(ctx, host, HEALTH, {}))
-        except ScsRackError as error:
-            down = [error.message]
+        down = _down(ctx, host)
         if not down or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
             hint = f"`journalctl -u haproxy` on {host} says since when"
             return [Finding("service-down", "error", f"{host} haproxy", "up", one, hint) for one in down]
+
+
+def _down(ctx: Context, host: str) -> list[str]:
+    try:
+        return list(told(ctx, host, HAPROXY, {"server": "", "state": "", "wait": 0}))
+    except ScsRackError as error:
+        return [error.message]
 
 
 def rolls(design: Design, playbooks: Sequence[str], after: str) -> list[Roll]:
