@@ -9,6 +9,7 @@ import pytest
 from scs_rack.lab.down import down
 from scs_rack.lab.layout import Lab
 from scs_rack.model import ImageOptions
+from scs_rack.provision import artifact
 from scs_rack.provision.image import image_of
 
 from .bare import NAME, Metal
@@ -30,7 +31,7 @@ def metal(tmp_path_factory):
         down(Lab(NAME), lambda _text: None, now=True)
         shutil.rmtree(state, ignore_errors=True)
         rack = Metal(folder)
-        rack.scs_rack("image", "build", seconds=900)
+        artifact.build(rack.design.rack.image, "minimal", lambda _text: None)
         rack.scs_rack("lab", "up")
         yield rack
     finally:
