@@ -16,9 +16,12 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from galera_decision import NO_DATA, Position, decide
+from galera_decision import NO_DATA, Decision, Position, decide
 from galera_node import CLAIM, MARIADBD, Settings, ask_peers, position
 from galera_store import Store, Unavailable
+
+START_HERE = Path("/run/scs-rack-galera/start-here")
+"""An operator makes this file to have the cluster started on this node, whatever others might hold (docs/ha.md)."""
 
 
 def say(text: str) -> None:
@@ -79,6 +82,8 @@ class Starter:
         decision = decide(
             self.settings.name, list(self.settings.members), seen.positions, seen.view, self.settings.patience
         )
+        if START_HERE.exists():
+            decision = Decision(start=True, why="what this node holds, as an operator said")
         say(decision.why)
         if not decision.start:
             return False
@@ -86,6 +91,7 @@ class Starter:
         if not self.store.claim(self.settings.name, seen.view_revision, lease):
             return False
         write(CLAIM, json.dumps({"lease": lease}))
+        START_HERE.unlink(missing_ok=True)
         self.withdraw()
         say(f"starting the cluster with {decision.why}")
         return True
@@ -132,6 +138,7 @@ def main() -> NoReturn:
     drop_old_claim(settings)
     say("asking the data directory where it stands")
     uuid, seqno = position(data_dir)
+    say(f"this node holds {uuid}:{seqno}" if uuid != NO_DATA else "this node holds no data of the cluster")
     arguments = [MARIADBD, *sys.argv[1:]]
     if uuid != NO_DATA:
         arguments.append(f"--wsrep-start-position={uuid}:{seqno}")
