@@ -10,12 +10,15 @@ from scs_rack.provision import ramdisk
 
 LINES = (ramdisk.FILES / "agent").read_text().splitlines()
 FUNCTIONS = "\n".join(LINES[: LINES.index("umask 022")])
+LOOK = FUNCTIONS[FUNCTIONS.index("holds() {") : FUNCTIONS.index("facts() {")]
+"""The function that looks at disks, to be run on files of another folder."""
 STUBS = """
 tell() { echo "tell $*"; }
 fail() { echo "fail $*"; exit 1; }
 fetch() { cat "$1"; }
 progress() { :; }
 blkid() { /usr/sbin/blkid "$@"; }
+wipefs() { /usr/sbin/wipefs "$@"; }
 """
 pytestmark = pytest.mark.skipif(
     not (shutil.which("zstd") and shutil.which("bash")), reason="zstd or bash is not installed"
@@ -91,6 +94,8 @@ def test_a_target_that_takes_no_more_ends_it(tmp_path, image):
         (1024, bytes(56) + b"\x53\xef\x01\x00" + bytes(44) + b"somebody's uuid!" + bytes(900), "ext"),
         (5000, b"ceph.osd_id=3,ceph.osd_fsid=", "ceph-osd"),
         (0, b"bluestore block device\n1234", "ceph-osd"),
+        (0, b"\0" * 510 + b"\x55\xaa", "table:dos"),
+        (700000, b"x", "unknown-data"),
     ],
 )
 def test_what_a_disk_holds_is_seen(tmp_path, offset, content, expected):
@@ -99,9 +104,10 @@ def test_what_a_disk_holds_is_seen(tmp_path, offset, content, expected):
         file.truncate(1 << 26)
         file.seek(offset)
         file.write(content)
-    _, said = agent(tmp_path, f"holds {disk} sda")
+    script = f"{LOOK.replace('/dev/', f'{tmp_path}/')}\nholds {disk} disk"
+    _, said = agent(tmp_path, script)
     if expected:
-        assert said.startswith("holds\tsda\t")
+        assert said.startswith("holds\tdisk\t")
         assert expected in said
     else:
         assert said == ""
@@ -115,3 +121,14 @@ def test_words_of_the_kernel_s_command_line_are_found(tmp_path):
         ["bash", "-c", f'{text}\necho "$URL $MAC [$(word scs.none)]"'], check=True, capture_output=True, text=True
     )
     assert done.stdout == "https://10.0.0.1:8070 02:00:00:00:00:01 []\n"
+
+
+def test_all_signatures_of_a_disk_are_told(tmp_path):
+    disk = tmp_path / "disk"
+    with disk.open("wb") as file:
+        file.truncate(1 << 26)
+    subprocess.run(["/usr/sbin/mke2fs", "-q", "-F", "-t", "ext4", disk], check=True, capture_output=True)
+    with disk.open("r+b") as file:
+        file.write(b"bluestore block device\n")
+    _, said = agent(tmp_path, f"{LOOK.replace('/dev/', f'{tmp_path}/')}\nholds {disk} disk")
+    assert [line.split("\t")[3] for line in said.splitlines()] == ["ceph_bluestore", "ext4", "ceph-osd"]
