@@ -68,15 +68,18 @@ class Agent:
         }
 
     def look(self) -> None:
-        """One round."""
+        """One look at MariaDB."""
         self.seen = self.ask()
+        self.usable, self.why = self.judge()
+        self.looked = time.monotonic()
+        self.mend()
+
+    def keep_record(self) -> None:
+        """One round of what goes to etcd, which may take seconds to answer and must not hold up the looks."""
         if CLAIM.exists():
             self.confirm()
         elif self.seen and self.seen.view:
             self.record()
-        self.usable, self.why = self.judge()
-        self.looked = time.monotonic()
-        self.mend()
 
     def ask(self) -> Status | None:
         """Ask MariaDB by its socket; None when it does not answer."""
@@ -95,15 +98,16 @@ class Agent:
 
     def confirm(self) -> None:
         """Keep the claim of a node that starts the cluster alive, and make it a view once it has started."""
+        seen = self.seen
         try:
             lease = json.loads(CLAIM.read_text(encoding="utf-8"))["lease"]
         except (OSError, ValueError, KeyError):
             return
         try:
-            if not (self.seen and self.seen.view):
+            if not (seen and seen.view):
                 self.store.keep(lease)
                 return
-            if self.store.confirm(self.settings.name, lease, self.seen.view):
+            if self.store.confirm(self.settings.name, lease, seen.view):
                 CLAIM.unlink(missing_ok=True)
                 return
         except Unavailable as error:
@@ -114,7 +118,8 @@ class Agent:
 
     def record(self) -> None:
         """Record the view of the running cluster if it is newer than the one that is recorded."""
-        view = self.seen.view if self.seen else None
+        seen = self.seen
+        view = seen.view if seen else None
         if view is None or self.recorded == (view.uuid, view.seqno):
             return
         try:
@@ -223,11 +228,22 @@ def tell(text: str) -> None:
 tell.last = ""  # type: ignore[attr-defined]
 
 
+def keep_records(agent: Agent) -> None:
+    """What goes to etcd, for ever; a fault in it ends the program, which systemd starts again."""
+    try:
+        while True:
+            agent.keep_record()
+            time.sleep(PERIOD)
+    finally:
+        os._exit(1)
+
+
 def main() -> None:
     """Entry point."""
     agent = Agent(Settings.load())
     signal.signal(signal.SIGHUP, lambda *_: agent.load_certificate())
     threading.Thread(target=Server(agent).serve_forever, daemon=True).start()
+    threading.Thread(target=keep_records, args=(agent,), daemon=True).start()
     while True:
         before = agent.usable, agent.why
         agent.look()
