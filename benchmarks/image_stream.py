@@ -2,8 +2,8 @@
 
 `python benchmarks/image_stream.py [--mib 256] [--rate 25]`: each receiver takes `rate` MiB/s at most, as a disk that
 can't write faster does; back pressure is TCP's. The manager is the boot service's own HTTP application in a process of
-its own, on loopback: the wire is not the limit here, and the figures say what the manager costs. On a rack the manager's
-wire is shared: 40 receivers take 40 times the bytes over it, since each has a stream of its own.
+its own, on loopback: the wire is not the limit here, and the figures say what the manager costs. On a rack the wire of
+the manager is shared: 40 receivers take 40 times the bytes over it, since each has a stream of its own.
 """
 
 import argparse
