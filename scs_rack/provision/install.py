@@ -29,7 +29,9 @@ Say = Callable[[str, str], None]
 """Called with the name of a server and what it does."""
 
 QUIET = 240.0
-"""Seconds that a ramdisk may be silent at work; it speaks every few seconds."""
+"""Seconds that a ramdisk may be silent at work; it speaks at least once a minute."""
+LOOK = 20.0
+"""Seconds of silence after which the BMC is asked whether the server is still on."""
 _WORDS = {"http": "UEFI HTTP boot", "pxe": "PXE"}
 
 
@@ -179,7 +181,7 @@ class Installer:
         try:
             await self._booted(fleet, server)
             if not self._wish.only_look:
-                await self._written(server)
+                await self._written(fleet, server)
                 await self._seen_running(server)
         except ScsRackError as error:
             took = time.monotonic() - begin
@@ -313,15 +315,20 @@ class Installer:
                 continue
         return None
 
-    async def _written(self, server: _Server) -> None:
+    async def _written(self, fleet: bmc.Fleet, server: _Server) -> None:
         """Listen until the ramdisk says that it is done.
 
         Raises:
             StageFailed: it failed, fell silent, or started anew.
         """
         name = server.node.name
-        while (told := await self._next(server, QUIET)) is not None:
-            if told.what == "phase":
+        quiet = 0.0
+        while quiet < QUIET:
+            told = await self._next(server, LOOK)
+            quiet = 0.0 if told else quiet + LOOK
+            if told is None:
+                await self._still_on(fleet, server)
+            elif told.what == "phase":
                 self._say(name, f"{told.words} ({told.percent} %)")
             elif told.what == "failed":
                 raise StageFailed(f"{name}: {told.words.splitlines()[0] if told.words else 'failed'}")
@@ -331,7 +338,22 @@ class Installer:
                 if pin(ssh.files(self._ctx.state_dir).known_hosts, name, server.node.mgmt.ip, told.words):
                     self._say(name, "is written, and its host key is pinned")
                 return
-        raise StageFailed(f"{name} fell silent for {QUIET:.0f} s in the middle of its installation: did it lose power?")
+        raise StageFailed(f"{name} fell silent for {QUIET:.0f} s in the middle of its installation; see its console")
+
+    async def _still_on(self, fleet: bmc.Fleet, server: _Server) -> None:
+        """Ask the BMC of a server that is silent.
+
+        Raises:
+            StageFailed: it is off.
+        """
+        try:
+            async with fleet.bmc(self._target(server.node.name)) as one:
+                power = await one.power_state()
+        except BmcError as error:
+            self._say(server.node.name, f"is silent, and so is its BMC: {error.message}")
+            return
+        if power is bmc.Power.OFF:
+            raise StageFailed(f"{server.node.name} lost its power in the middle of its installation")
 
     async def _seen_running(self, server: _Server) -> None:
         """See the server run from the disk that was written.

@@ -44,6 +44,7 @@ def play(tmp_path, monkeypatch):
     monkeypatch.setattr(install.kit, "built_kit", lambda *_: None)
     monkeypatch.setattr(install.artifact, "built", lambda *_: Made())
     monkeypatch.setattr(install, "QUIET", 0.3)
+    monkeypatch.setattr(install, "LOOK", 0.1)
     monkeypatch.setattr(install, "boot_limit", lambda _design: 0.15)
 
     def run(name, on_power, wish=None, report=REPORT, on=False):
@@ -59,13 +60,15 @@ def play(tmp_path, monkeypatch):
             else:
                 installer.told(Told(server.caller, what, words, percent))
 
-        async def power(_fleet, _server, way):
+        async def power(fleet, _server, way):
+            fleet.power = Power.ON
             asyncio.get_running_loop().call_soon(on_power, does, way, installer)
 
         monkeypatch.setattr(installer, "_power", power)
         monkeypatch.setattr(installer, "_target", lambda _name: None)
         monkeypatch.setattr(installer, "_seen_running", lambda _server: asyncio.sleep(0))
-        return asyncio.run(installer._one(Fleet(on=on), server)), said
+        installer.fleet = Fleet(on=on)
+        return asyncio.run(installer._one(installer.fleet, server)), said
 
     return run
 
@@ -133,6 +136,17 @@ def test_what_ends_in_the_middle_is_said_and_may_be_tried_again(play, tmp_path, 
     # what lies on its disk now is ours and unfinished: the next try writes it
     unfinished = REPORT.replace("disk\tvdb", "holds\tvda\tvda2\tname:scs-new-root\ndisk\tvdb")
     assert play("metal1", writes, report=unfinished)[0].error is None
+
+
+def test_a_server_that_lost_its_power_is_told_soon(play, monkeypatch):
+    monkeypatch.setattr(install, "QUIET", 60.0)
+
+    def half(does, _way, installer):
+        does("hello")
+        installer.fleet.power = Power.OFF
+
+    result, _ = play("metal1", half)
+    assert "lost its power in the middle" in result.error
 
 
 def test_a_manager_that_died_after_the_last_word_may_write_again(play, tmp_path):
