@@ -161,7 +161,7 @@ def test_databases_are_reached_by_verified_tls_through_haproxy(rendered):
         for section in sections:
             url = settings(rendered, "node3", f"etc/{path}")[section]["connection"]
             assert "@127.0.0.1:3306/" in url
-            assert "&ssl_ca=/usr/local/share/ca-certificates/scs-rack.crt" in url
+            assert "&read_timeout=60&ssl_ca=/usr/local/share/ca-certificates/scs-rack.crt" in url
 
 
 def test_volumes_belong_to_a_cluster_that_agrees_in_etcd(rendered):
