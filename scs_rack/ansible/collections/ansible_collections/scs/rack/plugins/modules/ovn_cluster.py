@@ -116,7 +116,8 @@ class Status:
 def parse_status(text: str) -> Status:
     """What `cluster/status` prints (ovsdb-server(1), section Cluster Management)."""
     rows = dict(re.findall(r"^([A-Z][A-Za-z ]*): (.*)$", text, re.MULTILINE))
-    servers = dict(found.groups() for line in text.splitlines() if (found := SERVER.match(line)))
+    found = (SERVER.match(line) for line in text.splitlines())
+    servers = {one[1]: one[2] for one in found if one}
     return Status(
         member=rows.get("Status") == "cluster member",
         role=rows.get("Role", ""),
