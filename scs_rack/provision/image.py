@@ -144,8 +144,25 @@ def build_lock(folder: Path, progress: Progress) -> Iterator[None]:
         lock.flush()
         for leftover in folder.glob(".building-*"):
             progress(f"removing what an interrupted build left ({leftover.name})")
+            _unmount_below(leftover)
             shutil.rmtree(leftover)
         yield
+
+
+def _unmount_below(folder: Path) -> None:
+    """Unmount what a killed builder had mounted in its root: this machine's /proc and /sys must not be removed.
+
+    Raises:
+        UsageError: something is still mounted there.
+    """
+    for _ in range(3):
+        mounts = [line.split()[1] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
+        below = sorted((mount for mount in mounts if mount.startswith(f"{folder.resolve()}/")), reverse=True)
+        for mount in below:
+            subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
+        if not below:
+            return
+    raise UsageError(f"{below[0]} is still mounted", f"umount it, then remove {folder}")
 
 
 def _build(image: Image, mirror: str | None, progress: Progress) -> None:

@@ -140,3 +140,20 @@ def test_a_killed_build_leaves_no_process_and_no_mount(tmp_path):
     builder.wait()
     assert builder.stdout.read() == "", "the pipe ends when the last process is gone"
     assert str(folder) not in Path("/proc/self/mounts").read_text()
+
+
+@pytest.mark.root
+def test_what_a_killed_build_had_mounted_is_unmounted_and_not_removed(cache):
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    outside, inside = cache / "outside", cache / "images/.building-x/root/sys"
+    outside.mkdir()
+    inside.mkdir(parents=True)
+    (outside / "kept").write_text("")
+    done = subprocess.run(["mount", "--bind", str(outside), str(inside)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no right to mount: {done.stderr.strip()}")
+    with image.build_lock(cache / "images", print):
+        assert not list((cache / "images").glob(".building-*"))
+    assert (outside / "kept").exists()
+    assert str(inside) not in Path("/proc/mounts").read_text()
