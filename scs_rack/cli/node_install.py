@@ -12,7 +12,7 @@ from scs_rack.cli.switch import print_findings
 from scs_rack.design import make_design
 from scs_rack.engine.signals import stoppable
 from scs_rack.engine.stage import Context, Stop
-from scs_rack.errors import UsageError
+from scs_rack.errors import Interrupted, UsageError
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
@@ -102,7 +102,10 @@ def _run(args: argparse.Namespace, wish: Wish) -> tuple[list[Result], Installer]
                 found.append(result)
             return found
 
-        return asyncio.run(work()), installer
+        results = asyncio.run(work())
+    if stop.requested.is_set():
+        raise Interrupted("stopped; a server that was being written can be installed again")
+    return results, installer
 
 
 def _told(results: Sequence[Result]) -> int:

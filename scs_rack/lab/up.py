@@ -163,8 +163,10 @@ def _machines(lab: Lab, design: Design) -> None:
         device = design.nodes.get(name) or design.switches[name]
         names = f"{name},{device.mgmt.ip},{device.loopback4},{device.loopback6}"
         hosts.append(f"{names} {identity.host_key(root)}\n")
-    text = "".join(hosts)
-    if not keys.known_hosts.is_file() or keys.known_hosts.read_text(encoding="ascii") != text:
+    before = keys.known_hosts.read_text(encoding="ascii") if keys.known_hosts.is_file() else ""
+    pinned = [line for line in before.splitlines(keepends=True) if _is_vm(lab, line.partition(",")[0])]
+    text = "".join((*hosts, *pinned))
+    if text != before or not keys.known_hosts.is_file():
         keys.known_hosts.write_text(text, encoding="ascii")
 
 
@@ -198,6 +200,11 @@ def _make(lab: Lab, design: Design, name: str, public: str) -> Path:
         }
     lab.record(Machine(name, kind, lab.namespace(name), ports, disks, _DEVICES if kind == "server" else _DEVICES[:1]))
     return root
+
+
+def _is_vm(lab: Lab, name: str) -> bool:
+    """True for a virtual machine: its host key was pinned when it was installed."""
+    return name in lab.machines() and lab.machine(name).vm
 
 
 def _note_ports(lab: Lab, design: Design, name: str) -> None:

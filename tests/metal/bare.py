@@ -45,6 +45,21 @@ class Metal:
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}\n{console}"
         return done.stdout + done.stderr
 
+    def empty(self, server):
+        """Give a server that is off a new root disk."""
+        disk = self.lab.disk(server, "root")
+        size = disk.stat().st_size
+        disk.unlink()
+        with disk.open("wb") as file:
+            file.truncate(size)
+
+    def start(self, *words):
+        """Start a command and return at once."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "scs_rack", *words, "-r", str(self.folder)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY,
+        )  # fmt: skip
+
     def is_off_within(self, server, seconds):
         """Wait until a server has switched itself off."""
         end = time.monotonic() + seconds

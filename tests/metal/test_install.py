@@ -10,25 +10,41 @@ from scs_rack.lab import nodes
 pytestmark = [pytest.mark.lab, pytest.mark.root]
 
 
+def start_of(disk):
+    """The first MiB of a disk."""
+    with disk.open("rb") as file:
+        return file.read(1 << 20)
+
+
 def test_a_disk_with_foreign_data_is_not_touched_and_said_so(metal):
     disk = metal.lab.disk("metal1", "root")
     with disk.open("r+b") as file:  # the superblock of somebody's ext4 (magic number, a UUID), without partitions
         file.seek(1024)
         file.write(bytes(56) + b"\x53\xef\x01\x00" + bytes(44) + b"somebody's uuid!" + b"precious data".ljust(900))
-    before = disk.read_bytes()[: 1 << 20]
+    before = start_of(disk)
     said = metal.scs_rack("node", "install", "metal1", code=1)
     assert "metal1 was not touched" in said
     assert "holds vda:" in said
     assert "--wipe root" in said
-    assert disk.read_bytes()[: 1 << 20] == before
+    assert start_of(disk) == before
     assert metal.record("metal1").state == "called"
     assert metal.is_off_within("metal1", 60)
 
 
+def test_a_server_that_loses_its_power_while_it_is_written_is_told(metal):
+    metal.empty("metal1")
+    command = metal.start("node", "install", "metal1")
+    said = ""
+    for line in command.stdout:
+        said += line
+        if "write: " in line:
+            nodes.stop(metal.lab, "metal1", hard=True)
+    assert command.wait() == 1
+    assert "lost its power" in said
+    assert metal.record("metal1").state == "installing"
+
+
 def test_bios_pxe_ipmi(metal):
-    metal.lab.disk("metal1", "root").write_bytes(b"")
-    with metal.lab.disk("metal1", "root").open("r+b") as file:
-        file.truncate(4 * 10**9 // 2**20 * 2**20)
     assert "install" in metal.scs_rack("plan", "--limit", "metal1", "--to", "provision")
     metal.scs_rack("up", "--limit", "metal1", "--to", "provision")
     record = metal.record("metal1")
