@@ -129,7 +129,15 @@ def test_database_has_one_writer_that_stays_and_all_agree():
 def test_each_memcached_has_the_same_port_on_every_controller():
     found = sections(render(CONTROLLERS))
     for number, one in enumerate(CONTROLLERS, start=1):
-        assert f"bind 127.0.0.1:{11211 + number}" in found[f"listen memcached-{one['name']}"]
+        lines = found[f"listen memcached-{one['name']}"]
+        assert f"bind 127.0.0.1:{11211 + number}" in lines
+        first, *others = [line for line in lines if line.startswith("server ")]
+        assert first.split()[1] == one["name"]
+        assert first.endswith("on-marked-up shutdown-backup-sessions")
+        assert len(others) == 2
+        assert all(line.endswith(" backup") for line in others)
+    stand_ins = [servers(found[f"listen memcached-{one['name']}"])[1][0] for one in CONTROLLERS]
+    assert stand_ins == ["node2", "node3", "node1"]  # whoever asks
 
 
 def test_one_controller_is_enough():
