@@ -16,11 +16,14 @@ PROGRAM = r"""
 import json, sys
 import pymysql
 SOCKET = "/run/mysqld/mysqld.sock"
-def connect(user="root", password=""):
-    return pymysql.connect(unix_socket=SOCKET, user=user, password=password, connect_timeout=10, autocommit=True)
+TLS = {"ca": "/usr/local/share/ca-certificates/scs-rack.crt", "check_hostname": True, "verify_mode": True}
+def connect(user="root", password="", ssl=None):
+    return pymysql.connect(
+        unix_socket=SOCKET, user=user, password=password, ssl=ssl, connect_timeout=10, autocommit=True
+    )
 def works(user, password):
     try:
-        connect(user, password).close()
+        connect(user, password, TLS).close()  # services' users must come by TLS
     except pymysql.err.OperationalError as error:
         if error.args[0] != 1045:
             raise
