@@ -242,6 +242,7 @@ def main() -> None:
     """Entry point."""
     agent = Agent(Settings.load())
     signal.signal(signal.SIGHUP, lambda *_: agent.load_certificate())
+    agent.look()  # before anybody can ask
     threading.Thread(target=Server(agent).serve_forever, daemon=True).start()
     threading.Thread(target=keep_records, args=(agent,), daemon=True).start()
     while True:
