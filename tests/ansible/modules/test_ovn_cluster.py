@@ -32,6 +32,10 @@ def ovn(plugin, monkeypatch, tmp_path):
 
     def call(*argv, timeout=30):
         module.calls.append(argv)
+        if argv[1] == "db-cid":
+            if (tmp_path / argv[2].rpartition("/")[2]).read_text() == "joining":
+                raise module.Failed("cluster ID not yet known")
+            return "f4d34f37\n"
         if argv[0] == "ovsdb-tool":
             (tmp_path / argv[3 if argv[1].startswith("--") else 2].rpartition("/")[2]).touch()
         if "cluster/status" in argv:
@@ -68,14 +72,14 @@ def test_reads_what_a_leader_and_one_that_joins_say(ovn):
 def test_the_first_makes_the_cluster_and_others_join_it(run, ovn):
     made = run("ovn_cluster", state="present", address=A, members=MEMBERS, seen=seen(A, B, C), election_timer=3000)
     assert made["changes"] == ["make the cluster of OVN_Northbound", "make the cluster of OVN_Southbound"]
-    first = next(call for call in ovn.calls if call[0] == "ovsdb-tool")
+    first = next(call for call in ovn.calls if call[0] == "ovsdb-tool" and call[1] != "db-cid")
     assert first[1:3] == ("--election-timer=3000", "create-cluster")
     assert made["missing"] == []
 
 
 def test_all_others_join_the_first(run, ovn):
     run("ovn_cluster", state="present", address=B, members=MEMBERS, seen=seen(A, B, C))
-    joins = [call for call in ovn.calls if call[0] == "ovsdb-tool"]
+    joins = [call for call in ovn.calls if call[0] == "ovsdb-tool" and call[1] != "db-cid"]
     assert joins[0][3:] == ("OVN_Northbound", "ssl:192.0.2.2:6643", "ssl:192.0.2.1:6643")
     assert joins[1][3:] == ("OVN_Southbound", "ssl:192.0.2.2:6644", "ssl:192.0.2.1:6644")
 
@@ -90,7 +94,23 @@ def test_makes_no_cluster_while_others_may_have_one(run, ovn, address):
     failed = run("ovn_cluster", state="present", address=address, members=MEMBERS, seen=seen(A, C, without=[B]))
     assert failed["failed"]
     assert "192.0.2.2" in failed["msg"]
-    assert not [call for call in ovn.calls if call[0] == "ovsdb-tool"]
+    assert not [call for call in ovn.calls if call[0] == "ovsdb-tool" and call[1] != "db-cid"]
+
+
+def test_one_that_waits_for_a_cluster_that_nobody_made_starts_over(run, ovn, tmp_path):
+    for name in ("nb", "sb"):
+        (tmp_path / f"ovn{name}_db.db").write_text("joining")
+    done = run("ovn_cluster", state="present", address=A, members=MEMBERS, seen=seen(A, B, C))
+    assert done["changes"][0] == "make the cluster of OVN_Northbound"
+    assert ("systemctl", "stop", "ovn-ovsdb-server-nb") in ovn.calls
+
+
+def test_one_that_is_about_to_join_is_left_alone(run, ovn, tmp_path):
+    for name in ("nb", "sb"):
+        (tmp_path / f"ovn{name}_db.db").write_text("joining")
+    done = run("ovn_cluster", state="present", address=B, members=MEMBERS, seen=seen(B, C))
+    assert done["changes"] == []
+    assert done["missing"] == ["nb", "sb"]
 
 
 def test_one_that_has_both_changes_nothing(run, ovn, tmp_path):

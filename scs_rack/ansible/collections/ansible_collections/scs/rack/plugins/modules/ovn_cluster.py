@@ -52,7 +52,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 address: {description: Address of this server., type: str, returned: always}
-missing: {description: Databases that this server does not have., type: list, elements: str, returned: always}
+missing: {description: Databases that are in no cluster here., type: list, elements: str, returned: always}
 leads: {description: Databases whose leader it is., type: list, elements: str, returned: always}
 changes: {description: What was done (in check mode would be done)., type: list, elements: str, returned: always}
 """
@@ -155,6 +155,16 @@ def status(database: Database) -> Status:
         return Status()
 
 
+def belongs(database: Database) -> bool:
+    """True if this server's database is in a cluster; not if there is none, or it has not joined yet."""
+    if not database.file().exists():
+        return False
+    try:
+        return bool(call("ovsdb-tool", "db-cid", str(database.file())).strip())
+    except Failed:
+        return False
+
+
 def outsiders(database: Database, seen: Status, stay: set[str]) -> list[str]:
     """Short IDs of members that are not at one of these addresses."""
     wires = {database.wire(address) for address in stay}
@@ -181,10 +191,12 @@ def joins(database: Database, address: str, members: list[str], seen: list[dict[
 
 def kick(database: Database, seen: list[dict[str, Any]], members: list[str], *, check: bool) -> list[str]:
     """If this server leads: remove members that are not wanted any more, or that start anew."""
+    lost = {one["address"] for one in seen if database.name in one["missing"]}
+    if lost and belongs(database) and database.socket().exists() and not check:
+        await_status(database, lambda found: found.led, 20, "a leader; have most of its servers lost their database?")
     now = status(database)
     if now.role != "leader":
         return []
-    lost = {one["address"] for one in seen if database.name in one["missing"]}
     gone = outsiders(database, now, set(members) - lost)
     for sid in gone:
         if not check:
@@ -198,6 +210,9 @@ def make(database: Database, address: str, remotes: list[str], timer: int) -> st
     """Make the file of a database that founds a cluster, or joins one."""
     file, own = database.file(), database.wire(address)
     file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists():  # that of a server that waits for a cluster that nobody made
+        call("systemctl", "stop", f"ovn-ovsdb-server-{database.name}")
+        file.unlink()
     if remotes:
         wires = [database.wire(one) for one in remotes]
         call("ovsdb-tool", "join-cluster", str(file), database.schema, own, *wires)
@@ -253,8 +268,10 @@ def act(wanted: dict[str, Any], *, check: bool) -> list[str]:
     for database in DATABASES:
         if wanted["state"] == "present":
             changes += kick(database, wanted["seen"], members, check=check)
-            if not database.file().exists():
+            if not belongs(database):
                 remotes = joins(database, address, members, wanted["seen"])
+                if remotes and database.file().exists():
+                    continue  # it is about to join
                 changes.append(
                     f"make {database.schema}" if check else make(database, address, remotes, wanted["election_timer"])
                 )
@@ -289,7 +306,7 @@ def main() -> None:
         changed=bool(changes),
         changes=changes,
         address=module.params["address"],
-        missing=[one.name for one in DATABASES if not one.file().exists()],
+        missing=[one.name for one in DATABASES if not belongs(one)],
         leads=[one.name for one in DATABASES if status(one).role == "leader"],
     )
 
