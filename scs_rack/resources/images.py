@@ -7,6 +7,7 @@ broke off is known too.
 
 import datetime as dt
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from scs_rack.resources.qcow2 import BadImage, is_qcow2, to_raw
 from scs_rack.resources.step import Connection, Step
 
 NAME, DIGEST = "scs_rack_image", "scs_rack_digest"
+PAUSES = (3.0, 10.0, 30.0)
+"""Seconds before an upload that broke off is tried again."""
 UNFINISHED = ("queued", "saving", "killed", "importing", "uploading")
 
 
@@ -183,9 +186,27 @@ def _change(cloud: Connection, image: Any, changes: dict[str, Any]) -> None:
 
 
 def _upload(cloud: Connection, image: Image) -> Any:
-    from openstack import exceptions
+    """Upload and verify it; an API that goes away in the middle, as one of several may, is asked again."""
+    from keystoneauth1.exceptions import ConnectFailure, SSLError, UnknownConnectionError
 
     content = image.content()
+    for pause in (*PAUSES, None):
+        try:
+            seen = _upload_once(cloud, image, content)
+        except (ConnectFailure, SSLError, UnknownConnectionError):
+            if pause is None:
+                raise
+            time.sleep(pause)
+        else:
+            break
+    if content.temporary:
+        content.path.unlink()
+    return seen
+
+
+def _upload_once(cloud: Connection, image: Image, content: Content) -> Any:
+    from openstack import exceptions
+
     size = content.path.stat().st_size
     with content.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha512").hexdigest()
@@ -212,8 +233,6 @@ def _upload(cloud: Connection, image: Image) -> Any:
         with suppress(Exception):
             cloud.image.delete_image(made.id)
         raise
-    if content.temporary:
-        content.path.unlink()
     return seen
 
 

@@ -88,8 +88,10 @@ def test_nova_compute_has_no_way_to_the_databases(rendered, host):
 def test_guests_are_emulated_in_the_lab_only(rendered):
     lab = settings(rendered, "node2", "etc/nova/nova-compute.conf")["libvirt"]
     metal = settings(rendered, "cmp1", "etc/nova/nova-compute.conf")["libvirt"]
-    assert (lab["virt_type"], lab["cpu_mode"]) == ("qemu", "none")
+    assert (lab["virt_type"], lab["cpu_mode"]) == ("qemu", "custom")
+    assert (lab["cpu_models"], lab["cpu_model_extra_flags"]) == ("qemu64", "+rdrand, +rdseed")  # scs-0101
     assert (metal["virt_type"], metal["cpu_mode"]) == ("kvm", "host-model")
+    assert "cpu_models" not in metal
 
 
 def test_a_host_has_one_name_in_nova_and_neutron(rendered):

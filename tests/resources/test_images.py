@@ -7,8 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from keystoneauth1.exceptions import SSLError
 
 from scs_rack.errors import StageFailed
+from scs_rack.resources import images as module
 from scs_rack.resources.images import DIGEST, NAME, Content, Image, images, raw
 
 FIELDS = ("id", "name", "status", "visibility", "hash_value", "size", "owner_id", "created_at", "min_ram")
@@ -32,7 +34,8 @@ class Stored:
     def upload(self, _: object, data: Any) -> SimpleNamespace:
         content = data.read()
         if self.glance.breaks:
-            raise ConnectionError("gone")
+            self.glance.breaks -= 1
+            raise SSLError("gone")
         seen = b"spoiled" if self.glance.spoils else content
         self.data |= {"status": "active", "size": len(seen), "hash_value": hashlib.sha512(seen).hexdigest()}
         return SimpleNamespace(status_code=204, headers={})
@@ -43,7 +46,8 @@ class Glance:
 
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
-        self.breaks = self.spoils = False
+        self.breaks = 0
+        self.spoils = False
         self.used: set[str] = set()
         self.image = self.compute = self.block_storage = self
         self.session = SimpleNamespace(get_project_id=lambda: "admin")
@@ -82,7 +86,8 @@ class Glance:
 
 
 @pytest.fixture
-def glance() -> Glance:
+def glance(monkeypatch: pytest.MonkeyPatch) -> Glance:
+    monkeypatch.setattr(module, "PAUSES", (0.0, 0.0))
     return Glance()
 
 
@@ -150,9 +155,15 @@ def test_an_upload_that_was_never_shown_is_shown(glance: Glance, tmp_path: Path)
 
 def test_a_failed_upload_leaves_nothing_and_the_old_one_stays(glance: Glance, tmp_path: Path) -> None:
     make(glance, wanted(tmp_path / "a", b"one"))
-    glance.breaks = True
-    with pytest.raises(ConnectionError):
+    glance.breaks = 9
+    with pytest.raises(SSLError):
         make(glance, wanted(tmp_path / "a", b"two"))
+    assert shown(glance) == [("Debian 13", "public", False)]
+
+
+def test_an_api_that_goes_away_is_asked_again(glance: Glance, tmp_path: Path) -> None:
+    glance.breaks = 2
+    make(glance, wanted(tmp_path / "a", b"one"))
     assert shown(glance) == [("Debian 13", "public", False)]
 
 
