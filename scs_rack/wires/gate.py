@@ -3,7 +3,7 @@
 from scs_rack import pki
 from scs_rack.engine.stage import Context
 from scs_rack.results import Finding
-from scs_rack.wires.listeners import Listener, judge, observe
+from scs_rack.wires.listeners import OPEN_BY_NATURE, Listener, judge, observe
 from scs_rack.wires.profile import Endpoint, scan
 
 _OTHERS = {"redirect", "closed"}
@@ -21,5 +21,6 @@ def public(ctx: Context, listeners: list[Listener]) -> list[Endpoint]:
     """Endpoints on the API's addresses that are open to everybody."""
     api = ctx.design.api
     own = {str(api.vip4), str(api.vip6)}
-    found = {(one.address, one.port) for one in listeners if one.address in own and one.kind not in _OTHERS}
+    seen = [one for one in listeners if (one.process, one.port) not in OPEN_BY_NATURE and one.kind not in _OTHERS]
+    found = {(one.address, one.port) for one in seen if one.address in own}
     return [Endpoint(address, port, api.host) for address, port in sorted(found) if port != METADATA_PORT]

@@ -15,6 +15,7 @@ ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt", "redirect", "c
 OPEN_BY_NATURE = {
     ("bgpd", 179): "BGP: routes of the fabric; sessions are accepted from the leaves' wires only",
     ("named", 53): "DNS: zones for everybody",
+    ("named", 953): "orders of Designate to BIND: signed, about zones that are public",
     ("epmd,systemd", 4369): "Erlang's port mapper: tells at which port a node is; sessions between nodes are TLS",
     ("epmd", 4369): "the same",
 }
