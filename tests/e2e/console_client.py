@@ -157,17 +157,12 @@ def look(cloud: Any, server: Any, ca_file: str) -> dict[str, Any]:
 def main(ca_file: str) -> None:
     """Boot a guest, look at its console, and remove it."""
     cloud = openstack.connect(cloud="test")
-    image = next(one for one in cloud.image.images() if one.name == "scs-rack guest")
-    flavor = min(
-        (one for one in cloud.compute.flavors() if one.disk > 0), key=lambda one: (one.vcpus, one.ram, one.disk)
-    )
-    network = next(one for one in cloud.network.networks() if not one.is_router_external)
+    image = min(cloud.image.images(status="active"), key=lambda one: one.size or 0)
+    flavor = min((one for one in cloud.compute.flavors() if one.disk), key=lambda one: (one.vcpus, one.ram, one.disk))
     name = f"scs-rack-console-{os.urandom(3).hex()}"
-    server = cloud.compute.create_server(
-        name=name, image_id=image.id, flavor_id=flavor.id, networks=[{"uuid": network.id}]
-    )
+    server = cloud.compute.create_server(name=name, image_id=image.id, flavor_id=flavor.id, networks="none")
     try:
-        server = cloud.compute.wait_for_server(server, wait=300)
+        server = cloud.compute.wait_for_server(server, wait=600)
         end = time.monotonic() + 120
         while not cloud.compute.get_server_console_output(server)["output"] and time.monotonic() < end:
             time.sleep(2)

@@ -124,7 +124,7 @@ def test_a_customer_looks_around_and_leaves(bench: Bench, browser: Browser) -> N
 
 
 def test_a_guests_console_is_seen(bench: Bench) -> None:
-    seen = customer(bench, "console_client.py", 600)
+    seen = customer(bench, "console_client.py", 900)
     assert seen["url"] == f"https://{API}:6080"
     assert seen["page"], "no page of noVNC"
     assert seen["accepted"], "the websocket was not accepted"
