@@ -32,8 +32,11 @@ def measure(rack: Rack) -> dict[str, Any]:
     """Bring the rack up by scripts; BMCs and switches are prepared by scs-rack, outside of the measurement.
 
     Raises:
-        Failed: a script failed, or the gates of scs-rack don't accept what the scripts made.
+        Failed: a script failed, or the gates of scs-rack don't accept what the scripts made; or the rack has more than
+            one controller, which the scripts don't know.
     """
+    if len(rack.design.groups["controller"]) > 1:
+        raise Failed("the scripts know one controller: no lower bound for a highly available control plane yet")
     for stage in ("bmc", "switches"):
         rack.scs_rack("up", "--to", stage)
     with tempfile.TemporaryDirectory(prefix="scs-rack-bench-") as name:
