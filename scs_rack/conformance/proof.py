@@ -52,6 +52,11 @@ def findings(proof: Proof) -> list[Finding]:
         for step in proof.smoke.steps
         if step.error
     ]
+    found += [
+        Finding("smoke-step-second-try", "warning", f"smoke test: {step.name}", "at the first try", step.warning)
+        for step in proof.smoke.steps
+        if step.warning and not step.error
+    ]
     verdict = proof.verdict
     if verdict.state == "not run":
         hint = "name a checkout of SovereignCloudStack/standards in the rack file: conformance.scs.checkout"

@@ -28,6 +28,12 @@ def proof_file(state_dir: Path) -> Path:
     return state_dir / "conformance/proof.json"
 
 
+def _emulated(ctx: Context) -> bool:
+    """True in a lab whose guests run without KVM."""
+    accel = ctx.state_dir / "lab/accel"
+    return ctx.design.rack.lab is not None and accel.is_file() and accel.read_text(encoding="ascii").strip() == "tcg"
+
+
 class ConformanceStage:
     """Proves the cloud; changes nothing in it that it does not remove again."""
 
@@ -53,7 +59,7 @@ class ConformanceStage:
             results.append(replace(result, error=None))  # the gate judges it
 
         clouds = clouds_file(ctx.state_dir)
-        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait).run()
+        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait, emulated=_emulated(ctx)).run()
         if ctx.stop.requested.is_set():
             raise Interrupted("the smoke test was stopped, and what it made removed")
         if smoke.passed:

@@ -224,10 +224,10 @@ def test_processes_of_a_run_are_found_by_their_mark_and_ended(tmp_path):
     name = str(tmp_path / "a run")
     child = subprocess.Popen(["sleep", "300"], env={**os.environ, "SCS_RACK_RUN": name})
     stubborn = subprocess.Popen(
-        ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"],
+        ["sh", "-c", "trap '' TERM; : > \"$1\"; while :; do sleep 1; done", "sh", tmp_path / "deaf"],
         env={**os.environ, "SCS_RACK_RUN": name},
     )
-    wait_for(lambda: len(marked(name)) >= 2)
+    wait_for(lambda: (tmp_path / "deaf").exists() and len(marked(name)) >= 2)
     assert stop_marked(name, patience=1.0) >= 2
     assert child.wait(5) == -signal.SIGTERM
     assert stubborn.wait(5) == -signal.SIGKILL

@@ -46,6 +46,22 @@ async def test_actions_come_one_after_the_other() -> None:
     assert power.actions == ["start", "kill", "start", "shutdown", "start"]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.07, 0.12])
+async def test_a_hard_off_ends_what_it_overtakes_and_not_what_comes_later(seconds: float) -> None:
+    power = FakePower(on=True, delay=0.05)
+    machine = Machine(config(), power)
+    machine.act("reset")
+    await asyncio.sleep(seconds)
+    machine.act("off")
+    await machine.settle()
+    assert await machine.power_state() is False
+    machine.act("on")
+    machine.act("off")
+    machine.act("on")
+    await machine.settle()
+    assert await machine.power_state() is True
+
+
 async def test_a_failed_start_leaves_the_bmc_alive(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(FakePower):
         def start(self) -> None:

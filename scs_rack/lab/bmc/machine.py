@@ -80,6 +80,9 @@ class Machine:
         """Called when a network service was switched on or off."""
         self.started = time.monotonic()
         self._acting = asyncio.Lock()
+        self._cutting = asyncio.Lock()
+        self._cuts = 0
+        """How often a hard off was asked for: an action that was asked for before the last one is overruled."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._store = config.state_dir / "bmc" / f"{config.server}.kept" if config.state_dir else None
         self._load()
@@ -167,7 +170,8 @@ class Machine:
         """Begin a power action and return at once, as real BMCs do; the power state tells when it is done."""
         if self.lies:
             return
-        self._spawn(self._act(action, cause))
+        self._cuts += action == "off"
+        self._spawn(self._act(action, cause, self._cuts))
 
     def set_boot(self, boot: BootOverride) -> None:
         """Set the boot override."""
@@ -213,15 +217,19 @@ class Machine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _act(self, action: Action, cause: str) -> None:
-        # A hard off must not wait for a shutdown that hangs: only it overtakes.
+    async def _act(self, action: Action, cause: str, cuts: int) -> None:
+        # A hard off must not wait for a shutdown that hangs: only it overtakes, and nothing that it overtook starts
+        # the server any more.
         if action == "off":
-            await self._call(action, cause)
+            async with self._cutting:
+                await self._call(action, cause, cuts)
             return
         async with self._acting:
-            await self._call(action, cause)
+            async with self._cutting:
+                pass  # what was asked for after a hard off happens after it
+            await self._call(action, cause, cuts)
 
-    async def _call(self, action: Action, cause: str) -> None:
+    async def _call(self, action: Action, cause: str, cuts: int) -> None:
         try:
             if action == "nmi":
                 self.log.add(0x13, 0x13, b"\x00", f"NMI by {cause}", "Critical")
@@ -234,9 +242,12 @@ class Machine:
                 return
             if action != "on" and was_on:
                 await asyncio.to_thread(self.backend.stop, hard=True)
-            if action != "on" or not was_on:
+            if self._cuts == cuts and (action != "on" or not was_on):
                 await asyncio.to_thread(self.backend.boot, self.boot)
                 await asyncio.to_thread(self.backend.start)
+                if self._cuts != cuts:
+                    await asyncio.to_thread(self.backend.stop, hard=True)
+                    return
                 self._booted()
                 self.log.add(0x22, 0x60, b"\x00", f"{'Restarted' if was_on else 'Power on'} by {cause}")
         except Exception:
