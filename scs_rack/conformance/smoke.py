@@ -248,7 +248,7 @@ class Smoke:
             return None
 
     def _started_anew(self, server: Any) -> str | None:
-        """Reset a guest: under emulation (QEMU's TCG) its kernel panics or stands still now and then."""
+        """Reset a guest that says nothing, as was seen once under emulation; what it said before tells why."""
         before = self._console_of(server)
         self._warning = f"{server.name} hung, was reset, and said before: {before[-TAIL:]!r}"
         self.cloud.compute.reboot_server(server, "HARD")
