@@ -28,6 +28,8 @@ class Change:
     summary: str
     diff: str = ""
     """Unified diff or a list of lines; empty where there is nothing to show. Never holds a secret."""
+    unseen: bool = False
+    """True when the device could not be looked at: what `summary` says is what is to be expected, not what was seen."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ NOUNS: tuple[str, ...] = (
     "up",
     "status",
     "check",
+    "drift",
     "report",
     "switch",
     "cable",

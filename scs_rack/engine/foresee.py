@@ -14,7 +14,7 @@ from scs_rack.engine.lock import command_line
 from scs_rack.engine.processes import MARK, stop_marked
 from scs_rack.engine.redact import Redactor
 from scs_rack.engine.stage import Context, Stage
-from scs_rack.errors import Interrupted, ScsRackError, Unreachable
+from scs_rack.errors import Interrupted, ScsRackError, StageFailed, Unreachable
 from scs_rack.prepare import foresee as foresee_preparation
 from scs_rack.results import Change
 
@@ -27,6 +27,8 @@ class Foreseen:
     changes: tuple[Change, ...]
     error: str = ""
     """Why the stage could not be planned; empty when it could."""
+    seen: bool = True
+    """False when the error kept us from looking; True when what was seen is what can't be planned for."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,21 @@ class Forecast:
         return tuple(stage for layer in self.layers for stage in layer if stage.error)
 
 
-def foresee(order: Order, said: Callable[[str], None] = lambda _stage: None) -> Forecast:
+def foresee(
+    order: Order, said: Callable[[str], None] = lambda _stage: None, run_dir: Path | None = None
+) -> Forecast:
     """Ask each stage for its plan.
 
     Args:
         order: stages and devices.
         said: told the name of each stage when it is asked.
+        run_dir: where logs go; a run folder of its own when not given.
 
     Raises:
         Interrupted: the operator stopped it.
     """
     secrets, changes = foresee_preparation(order.rack_dir, order.state_dir, order.design)
-    run_dir = runs.create(order.state_dir)
+    run_dir = run_dir or runs.create(order.state_dir)
     os.environ[MARK], os.environ[vault.PLANNING] = str(run_dir), "1"
     ctx = order.context(run_dir, secrets)
     found: list[tuple[Foreseen, ...]] = [(Foreseen("prepare", tuple(changes)),)]
@@ -88,12 +93,12 @@ def _layer(layer: list[Stage], ctx: Context, said: Callable[[str], None]) -> tup
         try:
             found[stage.name] = Foreseen(stage.name, tuple(stage.plan(ctx)))
         except Unreachable as error:
-            change = Change(stage.name, "-", f"will be configured ({error.message})")
+            change = Change(stage.name, "-", f"will be configured ({error.message})", unseen=True)
             found[stage.name] = Foreseen(stage.name, (change,))
         except ScsRackError as error:
-            found[stage.name] = Foreseen(stage.name, (), error.message)
+            found[stage.name] = Foreseen(stage.name, (), error.message, seen=isinstance(error, StageFailed))
         except Exception as error:  # noqa: BLE001 (one stage's fault must not hide the plan of others)
-            found[stage.name] = Foreseen(stage.name, (), f"{type(error).__name__}: {error}")
+            found[stage.name] = Foreseen(stage.name, (), f"{type(error).__name__}: {error}", seen=False)
 
     threads = [threading.Thread(target=one, args=(stage,), name=stage.name, daemon=True) for stage in layer]
     for thread in threads:

@@ -23,9 +23,10 @@ class AnsibleStage(ABC):
         """What check mode says would change, with diffs; hosts that don't answer will be configured as a whole."""
         for result in run_playbook(ctx, self.playbook, check=True, diff=True):
             if result.error and result.error.startswith("unreachable"):
-                yield Change(self.name, result.device, "will be configured (does not answer yet)")
+                yield Change(self.name, result.device, "will be configured (does not answer yet)", unseen=True)
             elif result.error:
-                yield Change(self.name, result.device, f"{result.step}: can't be foreseen: {result.error}")
+                words = f"{result.step}: can't be foreseen: {result.error}"
+                yield Change(self.name, result.device, words, unseen=True)
             elif result.changed and result.device != MANAGER:
                 yield Change(self.name, result.device, result.step, result.diff)
 

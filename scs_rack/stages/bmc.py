@@ -40,7 +40,8 @@ class BmcStage:
         for outcome in asyncio.run(_surveys(ctx)):
             node = ctx.design.nodes[outcome.target.name]
             if isinstance(outcome.error, NoAnswer):
-                yield Change(self.name, node.name, "power can't be foreseen (its BMC does not answer yet)")
+                words = "power can't be foreseen (its BMC does not answer yet)"
+                yield Change(self.name, node.name, words, unseen=True)
             elif outcome.error is not None:
                 failures.append(outcome.error.message)
             elif outcome.value and _should_run(ctx, node) and outcome.value.power is bmc.Power.OFF:

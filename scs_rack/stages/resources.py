@@ -35,7 +35,8 @@ class ResourcesStage(AnsibleStage):
         try:
             steps = list(ensure.steps(ensure.connect(clouds, "admin"), target, ctx.secrets["test_user_password"]))
         except ensure.unreachable() as error:
-            yield Change(self.name, ctx.design.rack.name, f"can't be foreseen: the API does not answer ({error})"[:200])
+            words = f"can't be foreseen: the API does not answer ({error})"[:200]
+            yield Change(self.name, ctx.design.rack.name, words, unseen=True)
             return
         for what, _ in steps:
             yield Change(self.name, ctx.design.rack.name, what)

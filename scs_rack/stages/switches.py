@@ -123,7 +123,8 @@ class SwitchesStage:
         for name, error in silent:
             if not first or not isinstance(error, Unreachable):
                 raise error
-            yield Change(self.name, name, f"can't be foreseen (it does not answer before {first} is changed)")
+            words = f"can't be foreseen (it does not answer before {first} is changed)"
+            yield Change(self.name, name, words, unseen=True)
 
     def apply(self, ctx: Context) -> Iterator[Result]:
         """Apply what differs, one switch of a pair at a time; after a failure no further switch is touched.

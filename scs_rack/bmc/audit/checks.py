@@ -46,6 +46,11 @@ def check(target: Target, facts: Facts, baseline: Baseline, shared: Mapping[str,
     return found
 
 
+def off_baseline(target: Target, facts: Facts, baseline: Baseline) -> list[Finding]:
+    """Firmware and BIOS that are not as the model's baseline states."""
+    return [*_versions(target, facts, baseline), *_bios(target, facts, baseline)]
+
+
 def _error(target: Target, kind: str, expected: str, seen: str, hint: str) -> Finding:
     return Finding(kind, "error", target.name, expected, seen, hint)
 
