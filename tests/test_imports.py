@@ -32,7 +32,8 @@ FORBIDDEN = {
     "energy": {"stages", "lab", "report", "cli"},
     "rotation": {"stages", "lab", "report", "cli"},
     "wires": {"stages", "lab", "report", "cli"},
-    "stages": {"lab", "report", "cli"},
+    "stages": {"days", "lab", "report", "cli"},
+    "days": {"lab", "report", "cli"},
     "lab": {"stages", "engine", "report", "cli"},
     "report": {"stages", "lab", "cli"},
 }

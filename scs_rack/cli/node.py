@@ -1,4 +1,4 @@
-"""`scs-rack node`: a server itself, through its BMC."""
+"""`scs-rack node`: one server: its console, its installation, and its days in the rack."""
 
 import argparse
 import asyncio
@@ -15,6 +15,7 @@ from typing import BinaryIO
 from scs_rack.bmc.types import Console
 from scs_rack.cli import fleet
 from scs_rack.cli.common import Commands, add_command, add_noun, rack_option
+from scs_rack.cli.node_days import add_days
 from scs_rack.cli.node_install import add_install
 from scs_rack.errors import UsageError
 
@@ -24,7 +25,7 @@ _HELP = b"\r\n~.  leave the console\r\n~~  type ~\r\n~?  this help\r\n"
 
 def register(commands: Commands) -> None:
     """Add `node` with its verbs."""
-    verbs = add_noun(commands, "node", "one server, through its BMC")
+    verbs = add_noun(commands, "node", "one server: its console, its installation, and its days in the rack")
     parser = add_command(
         verbs,
         "console",
@@ -37,6 +38,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--seconds", type=float, metavar="S", help="leave after this time")
     parser.set_defaults(limit=None)
     add_install(verbs)
+    add_days(verbs)
 
 
 def console(args: argparse.Namespace) -> int:

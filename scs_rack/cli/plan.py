@@ -41,15 +41,16 @@ def _plan(args: argparse.Namespace) -> int:
     with ordered(args) as order, quiet.status("asking the devices") as status:
         forecast = foresee(order, lambda stage: status.update(f"planning {stage}"))
     if args.json:
-        print(json.dumps({"folder": str(forecast.folder), "layers": _as_data(forecast)}, indent=2))
+        print(json.dumps({"folder": str(forecast.folder), "layers": as_data(forecast)}, indent=2))
     else:
-        _show(Steady(highlight=False), forecast, diff=args.diff)
+        show(Steady(highlight=False), forecast, diff=args.diff)
     if forecast.errors:
         return 1
     return CHANGES if args.detailed_exitcode and forecast.changes else 0
 
 
-def _show(console: Console, forecast: Forecast, *, diff: bool) -> None:
+def show(console: Console, forecast: Forecast, *, diff: bool) -> None:
+    """Print what would change, stage by stage."""
     for layer in forecast.layers:
         for stage in layer:
             if stage.error:
@@ -71,7 +72,8 @@ def _show_diff(console: Console, change: Change) -> None:
         console.print(Text(f"    {line}", styles.get(line[:1], "dim")), soft_wrap=True)
 
 
-def _as_data(forecast: Forecast) -> list[list[dict[str, object]]]:
+def as_data(forecast: Forecast) -> list[list[dict[str, object]]]:
+    """The same for machines."""
     return [
         [
             {"stage": one.stage, "error": one.error or None, "changes": [asdict(change) for change in one.changes]}

@@ -43,6 +43,7 @@ def _node(rack: Rack, name: str, ports: dict[str, PortUse]) -> NodeDesign:
         external=tuple(ports[nic] for nic, what in nics.items() if what.use == "external" and nic in ports),
         disks=rack.disks(name),
         macs=dict(server.macs),
+        shut=server.state == "removed",
     )
 
 

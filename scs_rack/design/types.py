@@ -62,6 +62,8 @@ class NodeDesign:
     external: tuple[PortUse, ...]
     disks: dict[str, Disk]
     macs: dict[str, str]
+    shut: bool = False
+    """Switch ports of its NICs are down."""
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def bury(state_dir: Path) -> list[str]:
     Returns:
         What was found, for people.
     """
-    last = runs.latest(state_dir)
+    last = runs.latest(state_dir, runs.HOLDING)
     if last is None or last.ended is not None:
         return []
     killed = stop_marked(str(last.folder))

@@ -14,7 +14,23 @@ from scs_rack.engine.journal import FILE, Entry, State, finding_of, read, result
 from scs_rack.errors import UsageError
 from scs_rack.results import Finding, Result, StageOutcome
 
-Purpose = Literal["up", "plan", "check", "rotate", "renew"]
+Purpose = Literal[
+    "up", "plan", "check", "rotate", "renew", "stop", "start", "drain", "remove", "rejoin", "replace", "disk", "upgrade"
+]
+HOLDING: tuple[Purpose, ...] = (
+    "up",
+    "rotate",
+    "renew",
+    "stop",
+    "start",
+    "drain",
+    "remove",
+    "rejoin",
+    "replace",
+    "disk",
+    "upgrade",
+)
+"""Runs that hold the rack: one without an end is dead as soon as another holds it."""
 KEPT = 40
 """Older run folders than this many are removed."""
 

@@ -126,8 +126,9 @@ class Server(Strict):
     """One of `server_models`."""
     unit: int = Field(ge=1)
     """Lowest rack unit that it fills, counted from below."""
-    state: Literal["active", "spare"] = "active"
-    """`spare`: cabled and known, but powered off and not in service."""
+    state: Literal["active", "spare", "removed"] = "active"
+    """`spare`: cabled and known, but powered off and not in service. `removed`: the same, and its switch ports are shut,
+    but for its BMC's (`scs-rack node remove` writes it, `scs-rack node rejoin` takes it back)."""
     roles: list[Role] = Field(min_length=1)
     """What it does for the cloud."""
     failure_domain: HostName | None = None

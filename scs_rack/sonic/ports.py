@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scs_rack.design import Design, PortUse, SwitchDesign
+from scs_rack.model.ends import BMC_PORT
 from scs_rack.model.layer2 import SwitchPort
 from scs_rack.model.portmap import Port, load_portmap
 from scs_rack.sonic.rows import Row, Tables, strings
@@ -46,6 +47,10 @@ def _in_use(site: Site, name: str, own: SwitchPort) -> bool:
     """True if a port is to be switched on."""
     if own.enabled is not None:
         return own.enabled
+    use = site.switch.ports.get(name)
+    peer = site.design.nodes.get(use.peer) if use else None
+    if use and peer and peer.shut and use.peer_port != BMC_PORT:
+        return False
     return name in site.switch.ports or bool(own.bgp or own.untagged or own.tagged) or name in _members(site)
 
 

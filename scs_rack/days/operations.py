@@ -1,0 +1,152 @@
+"""What an operation consists of: parts in their order, and stages of `up` with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from scs_rack.days import tools as real
+from scs_rack.days.back import Open, Whole
+from scs_rack.days.fence import Fence
+from scs_rack.days.front import Announce, Withdraw
+from scs_rack.days.gateways import Leave, Return
+from scs_rack.days.guests import Away, Close
+from scs_rack.days.members import Majority
+from scs_rack.days.osds import Empty, KeepIn, Purge
+from scs_rack.days.part import Judge, Only, Part, chain
+from scs_rack.days.power import Off, On, Wipe
+from scs_rack.days.rackfile import After, State, judged, with_state
+from scs_rack.days.records import Forget
+from scs_rack.days.tools import Make
+from scs_rack.design import Design
+from scs_rack.engine.bring_up import Order
+from scs_rack.engine.stage import Stage
+from scs_rack.errors import UsageError
+from scs_rack.model.load import rack_file
+
+OBSERVED = ("base", "ceph", "platform", "cloud")
+"""Stages of `up` whose gates tell that a server is back."""
+JUDGE = "judge"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the operator asks for."""
+
+    node: str
+    fence: bool = False
+    """Cut the power of a server that does not answer."""
+    unplugged: bool = False
+    """The operator's word that it has no power."""
+    leave: frozenset[str] = field(default_factory=frozenset)
+    """Guests that may stay."""
+    wipe: bool = False
+    """Wipe its data disks."""
+
+
+def known(order: Order, node: str) -> None:
+    """The server must be one of the rack.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if node not in order.design.nodes:
+        raise UsageError(f"no server {node} in {order.design.rack.name}", f"it has {', '.join(order.design.nodes)}")
+
+
+def drain(order: Order, wish: Wish, make: Make = real.of) -> Order:
+    """A server may be switched off without anybody noticing.
+
+    Raises:
+        UsageError: there is no such server, or it is not in service.
+    """
+    known(order, wish.node)
+    if not order.design.nodes[wish.node].in_service:
+        raise UsageError(f"{wish.node} is not in service", "the rack file says so; there is nothing to drain")
+    parts = leaving(wish)
+    return replace(order, stages=[Judge(tuple(parts), make), *chain(parts, make, JUDGE)], converge=True)
+
+
+def leaving(wish: Wish, *, for_good: bool = False) -> list[Part]:
+    """What is done before a server goes, for a while or for good."""
+    node = wish.node
+    parts: list[Part] = [
+        Fence(node, wish.fence, wish.unplugged),
+        Majority(node),
+        Close(node),
+        Away(node, wish.leave, asleep=for_good, unplugged=wish.unplugged),
+        Leave(node),
+        Withdraw(node),
+    ]
+    return parts if for_good else [*parts, KeepIn(node)]
+
+
+def remove(order: Order, wish: Wish, make: Make = real.of) -> Order:
+    """A server leaves the rack: nothing of it is needed, remembered, or on.
+
+    Raises:
+        UsageError: there is no such server, or guests are to be left on it.
+    """
+    node = wish.node
+    known(order, node)
+    if wish.leave:
+        raise UsageError("guests can't be left on a server that goes for good", "delete or move them first")
+    written = State(node, "removed")
+    gone: list[Part] = [Empty(node), Purge(node), Forget(node), Wipe(node, wish.wipe), Off(node)]
+    parts: list[Part] = [*leaving(wish, for_good=True), *gone]
+    # the rack file is judged first and written last: until then a killed run finds a server in service, and goes on
+    stages = [Judge((written, *parts), make), *chain([*parts, written], make, JUDGE)]
+    after = _with(order, node, "removed")
+    if after is not None:
+        said = {
+            "switches": f"shut the ports of {node}, but for its BMC's",
+            "base": f"servers know each other's names; {node} is none of them any more",
+        }
+        for name, words in said.items():
+            stages.append(After(_stage(order, name), after, (stages[-1].name,), words))
+    return replace(order, stages=stages, converge=True)
+
+
+def rejoin(order: Order, wish: Wish, make: Make = real.of) -> Order:
+    """A server that was drained or removed is in service again.
+
+    Raises:
+        UsageError: there is no such server.
+    """
+    node = wish.node
+    known(order, node)
+    if order.design.nodes[node].in_service:
+        found = chain([On(node), *_undone(node)], make)
+        for name in OBSERVED:
+            found.append(Only(_stage(order, name), (found[-1].name,)))
+        return replace(order, stages=found, converge=True)
+    stages = chain([State(node, "active")], make)
+    after = _with(order, node, "active")
+    if after is None:
+        return replace(order, stages=stages, converge=True)  # its plan tells the faults
+    stages += joining(order.stages, after, stages[-1].name)
+    stages += chain(_undone(node), make, stages[-1].name)
+    return replace(order, design=after, stages=stages, converge=True)
+
+
+def joining(stages: Sequence[Stage], design: Design, first: str) -> list[Stage]:
+    """All stages of `up` with a rack file that is only being written; those without needs wait for `first`."""
+    names = {stage.name for stage in stages}
+    return [
+        After(
+            one, design, tuple(need for need in one.needs if need in names) or (first,), "as `up` with that rack file"
+        )
+        for one in stages
+    ]
+
+
+def _undone(node: str) -> list[Part]:
+    return [Return(node), Announce(node), Whole(node), Open(node)]
+
+
+def _stage(order: Order, name: str) -> Stage:
+    return next(stage for stage in order.stages if stage.name == name)
+
+
+def _with(order: Order, node: str, state: str) -> Design | None:
+    """The design with another state of a server; None where the rack file would have faults."""
+    text = rack_file(order.rack_dir).read_text(encoding="utf-8")
+    return judged(order.rack_dir, with_state(text, node, state))[0]

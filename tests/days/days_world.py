@@ -1,0 +1,505 @@
+"""A rack in service that answers as its tools do (forms of Ceph 18, etcd 3.5, RabbitMQ 4, MariaDB 11, OVN 25, Nova's
+API), changes when it is ordered to, and remembers what it was ordered.
+
+Numbers and names are the lab's; node4 is in service here too, with storage and compute.
+"""
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scs_rack import clouds
+from scs_rack.days.nova import Nova
+from scs_rack.days.rackfile import with_state
+from scs_rack.days.tools import Tools
+from scs_rack.design import make_design
+from scs_rack.engine.stage import Context
+from scs_rack.errors import Unreachable
+from scs_rack.model.load import load_rack
+from scs_rack.remote import SSH_FAILED, Answer
+from scs_rack.results import Result
+
+LAB = Path(__file__).resolve().parents[2] / "inventory/lab/rack.yml"
+CONTROLLERS = ("node1", "node2", "node3")
+OVN_STATUS = """{sid}
+Name: OVN_Northbound
+Cluster ID: 4b8e (4b8e9a34-0a7a-4d9b-9f0f-3d1f6b1c2a10)
+Server ID: {sid} ({sid}7c1d-6a0a-4f53-8a5e-6f1c1a2b3c4d)
+Address: ssl:{address}:{port}
+Status: cluster member
+Role: {role}
+Term: 3
+Leader: {leader}
+Vote: {leader}
+
+Election timer: 3000
+Log: [2, 148]
+Entries not yet committed: 0
+Entries not yet applied: 0
+Connections: ->0000 ->0000 <-c3d4 <-e5f6
+Disconnections: 0
+Servers:
+{servers}
+"""
+
+
+@dataclass
+class Reply:
+    """An answer of an API."""
+
+    status_code: int = 200
+    body: object = None
+
+    @property
+    def content(self):
+        return b"" if self.body is None else json.dumps(self.body).encode()
+
+    def json(self):
+        return self.body
+
+
+@dataclass
+class Compute:
+    """Nova, as openstacksdk's proxy calls it."""
+
+    world: "World"
+    services: dict = field(default_factory=dict)
+    guests: dict = field(default_factory=dict)
+    moves: list = field(default_factory=list)
+    refuses: dict = field(default_factory=dict)
+    """By a guest's ID, why its migration fails."""
+    migrations: dict = field(default_factory=dict)
+
+    def get(self, path, microversion):
+        assert float(microversion) <= 2.87, "2.88 asks hypervisors for their uptime"
+        if path.startswith("/os-services"):
+            return Reply(body={"services": [dict(one) for one in self.services.values()]})
+        if path.startswith("/servers/detail"):
+            host = re.search(r"host=([^&]+)", path)[1]
+            rows = [self._row(one) for one in self.guests.values() if one["host"] == host]
+            return Reply(body={"servers": rows})
+        if path.startswith("/os-migrations"):
+            state = self.migrations.get(re.search(r"instance_uuid=([^&]+)", path)[1])
+            return Reply(body={"migrations": [{"status": state}] if state else []})
+        if path.endswith("/os-instance-actions"):
+            return Reply(body={"instanceActions": [{"request_id": "req-1", "action": "live-migration"}]})
+        if "/os-instance-actions/" in path:
+            why = self.refuses.get(path.split("/")[2], "")
+            events = [
+                {"event": "conductor_live_migrate_instance", "result": "Error", "details": why, "traceback": None}
+            ]
+            return Reply(body={"instanceAction": {"message": "Error", "events": events}})
+        guest = self.guests.get(path.removeprefix("/servers/"))
+        return Reply(body={"server": self._row(guest)}) if guest else Reply(404)
+
+    def put(self, path, microversion, json):
+        self.world.ordered.append(f"nova service {path.rpartition('/')[2]} {json}")
+        self.services[path.rpartition("/")[2]] |= json
+        return Reply(body={"service": {}})
+
+    def delete(self, path, microversion):
+        one = self.services[path.rpartition("/")[2]]
+        if any(guest["host"] == one["host"] for guest in self.guests.values()):
+            message = "Unable to delete compute service that is hosting instances."
+            return Reply(409, {"conflictingRequest": {"code": 409, "message": message}})
+        self.world.ordered.append(f"nova delete {one['host']}")
+        del self.services[path.rpartition("/")[2]]
+        return Reply(204)
+
+    def post(self, path, microversion, json):
+        guest = self.guests[path.split("/")[2]]
+        (action,) = json
+        source = next(one for one in self.services.values() if one["host"] == guest["host"])
+        if action == "evacuate" and not source["forced_down"]:
+            message = f"Compute service of {guest['host']} is still in use."
+            return Reply(400, {"badRequest": {"code": 400, "message": message}})
+        self.world.ordered.append(f"nova {action} {guest['name']}")
+        if guest["id"] in self.refuses:
+            self.migrations[guest["id"]] = "error"
+            return Reply(202)
+        free = [one["host"] for one in self.services.values() if one["status"] == "enabled" and one["state"] == "up"]
+        guest["host"] = next(host for host in free if host != guest["host"])
+        self.migrations[guest["id"]] = "completed"
+        return Reply(202)
+
+    def _row(self, guest):
+        return {
+            "id": guest["id"],
+            "name": guest["name"],
+            "status": guest["status"],
+            "OS-EXT-STS:task_state": guest.get("task"),
+            "OS-EXT-SRV-ATTR:host": guest["host"],
+        }
+
+
+@dataclass
+class Agent:
+    host: str
+    binary: str
+
+
+@dataclass
+class World:
+    """Everything that answers."""
+
+    rack_dir: Path
+    alive: set = field(default_factory=lambda: {"node1", "node2", "node3", "node4"})
+    on: set = field(default_factory=lambda: {"node1", "node2", "node3", "node4"})
+    deaf_bmcs: set = field(default_factory=set)
+    ordered: list = field(default_factory=list)
+    units: dict = field(default_factory=dict)
+    osds: dict = field(default_factory=dict)
+    noout: set = field(default_factory=set)
+    buckets: list = field(default_factory=lambda: ["node1", "node2", "node3", "node4"])
+    mons: list = field(default_factory=lambda: list(CONTROLLERS))
+    etcd: list = field(default_factory=lambda: list(CONTROLLERS))
+    rabbit: list = field(default_factory=lambda: list(CONTROLLERS))
+    ovn: dict = field(default_factory=lambda: {"nb": list(CONTROLLERS), "sb": list(CONTROLLERS)})
+    galera: dict = field(default_factory=lambda: dict.fromkeys(CONTROLLERS, "Synced"))
+    gateways: dict = field(default_factory=lambda: {"cr-lrp-1": "node2", "cr-lrp-2": "node1"})
+    options: dict = field(default_factory=lambda: dict.fromkeys(CONTROLLERS, "enable-chassis-as-gw"))
+    chassis: set = field(default_factory=lambda: {"node1", "node2", "node3", "node4"})
+    moving: int = 0
+    """Looks until data has moved off OSDs that were taken out."""
+    not_ok: dict = field(default_factory=dict)
+    """What `ok-to-stop` adds to a bad verdict."""
+    used: float = 0.2
+    wiped: list = field(default_factory=list)
+
+    def __post_init__(self):
+        for number, host in enumerate(self.buckets):
+            self.osds[number] = {"host": host, "up": 1, "in": 1, "weight": 0.00729}
+        self.compute = Compute(self)
+        for number, host in enumerate(sorted(self.alive)):
+            one = {"binary": "nova-compute", "status": "enabled", "state": "up", "forced_down": False}
+            self.compute.services[f"s{number}"] = {"id": f"s{number}", "host": host, "disabled_reason": None, **one}
+        self.network = self
+        self.agents_kept = [Agent(host, "ovn-controller") for host in sorted(self.alive)]
+
+    def guest(self, name, host, status="ACTIVE", **more):
+        self.compute.guests[f"id-{name}"] = {"id": f"id-{name}", "name": name, "host": host, "status": status, **more}
+
+    def die(self, node, off=True):
+        """Lose a server."""
+        self.alive.discard(node)
+        if off:
+            self.on.discard(node)
+        for one in self.compute.services.values():
+            if one["host"] == node:
+                one["state"] = "down"
+        for osd in self.osds.values():
+            if osd["host"] == node:
+                osd["up"] = 0
+        for port, place in self.gateways.items():  # others see by BFD that it is gone, and take over
+            self.gateways[port] = min(self.alive & set(CONTROLLERS)) if place == node else place
+
+    # --- Neutron's agents (openstacksdk's proxy)
+    def agents(self):
+        return [agent for agent in self.agents_kept if agent.host in self.chassis]
+
+    def delete_agent(self, agent):
+        self.agents_kept.remove(agent)
+
+    # --- BMCs
+    def is_on(self, name):
+        if name in self.deaf_bmcs:
+            raise Unreachable(f"{name}: no answer")
+        return name in self.on
+
+    def switch(self, name, action):
+        self.ordered.append(f"power {action} {name}")
+        if action == "on":
+            self.on.add(name)
+            self.alive.add(name)
+        else:
+            self.on.discard(name)
+            self.die(name)
+        return Result(name, f"power {action}", changed=True)
+
+    # --- nodes
+    def run(self, host, argv, timeout=30.0):
+        if host not in self.alive:
+            return Answer(host, SSH_FAILED, "", f"ssh: connect to host {host} port 22: No route to host", 0.1)
+        words = list(argv)
+        tool = getattr(self, f"_{words[0].replace('-', '_')}")
+        done = tool(host, words[1:])
+        code, out = done if isinstance(done, tuple) else (0, done)
+        both = words[0] == "etcdctl"  # tells the health of all, and by its exit code that one is ill
+        return Answer(host, code, out if code in (0, 16) or both else "", "" if code == 0 else str(out), 0.1)
+
+    def _true(self, host, words):
+        return ""
+
+    def _sh(self, host, words):
+        text = words[1]
+        if text.startswith("systemctl disable"):
+            self.chassis.discard(host) if "ovn-controller" in text else None
+            self.ordered.append(f"{host}: {text.split('2>')[0].strip()}")
+            for unit in text.split():
+                self.units[host, unit] = "inactive"
+            return ""
+        if "fallocate" in text:
+            self.wiped.append((host, words[-1]))
+            return ""
+        raise AssertionError(text)
+
+    def _systemctl(self, host, words):
+        if words[0] == "is-active":
+            names = [word for word in words[1:] if not word.startswith("-")]
+            states = [self.units.get((host, name), "active") for name in names]
+            return (0 if set(states) == {"active"} else 3), "\n".join(states)
+        self.ordered.append(f"{host}: systemctl {' '.join(words)}")
+        for name in words[1:]:
+            self.units[host, name] = "active" if words[0] == "start" else "inactive"
+            if name.startswith("ceph-osd@") and words[0] != "start":
+                self.osds[int(name.partition("@")[2])]["up"] = 0
+        return ""
+
+    def _virsh(self, host, words):
+        return "\n".join(one["id"] for one in self.compute.guests.values() if one["host"] == host and one.get("awake"))
+
+    # --- Ceph
+    def _ceph(self, host, words):  # noqa: C901, PLR0912 (a list of commands)
+        words = words[2 : words.index("--format")]
+        if not self._majority(self.mons):
+            return 1, "Error connecting to cluster: ObjectTimedOut"
+        command = " ".join(words)
+        answers = {
+            "osd tree": self._tree,
+            "osd dump": self._dump,
+            "status": self._status,
+            "quorum_status": self._quorum,
+            "osd df": self._df,
+        }
+        if command in answers:
+            return "\n" + json.dumps(answers[command]()) + "\n"
+        ids = [int(word) for word in words if word.isdigit()]
+        if command.startswith("osd ok-to-stop"):
+            return self._ok_to_stop(ids)
+        if command.startswith("osd safe-to-destroy"):
+            return self._safe_to_destroy(ids)
+        self.ordered.append(f"ceph {command}")
+        if command.startswith("osd out"):
+            for number in ids:
+                self.osds[number]["in"] = 0
+        elif command.startswith("osd set-group"):
+            self.noout.add(words[-1])
+        elif command.startswith("osd unset-group"):
+            self.noout.discard(words[-1])
+        elif command.startswith("osd purge"):
+            if self.osds[ids[0]]["up"]:
+                return 1, f"Error EBUSY: osd.{ids[0]} is not `down`."
+            del self.osds[ids[0]]
+        elif command.startswith("osd crush rm"):
+            self.buckets.remove(words[-1])
+        elif command.startswith("mon remove"):
+            self.mons.remove(words[-1])
+        else:
+            raise AssertionError(command)
+        return ""
+
+    def _tree(self):
+        nodes = [{"id": -1, "name": "default", "type": "root", "type_id": 11, "children": []}]
+        for number, host in enumerate(self.buckets):
+            children = [osd for osd, one in self.osds.items() if one["host"] == host]
+            nodes.append({"id": -3 - number, "name": host, "type": "host", "type_id": 1, "children": children})
+            for osd in children:
+                one = self.osds[osd]
+                status = {"status": "up" if one["up"] else "down", "reweight": float(one["in"]), "exists": 1}
+                row = {"id": osd, "name": f"osd.{osd}", "type": "osd", "type_id": 0, "crush_weight": one["weight"]}
+                nodes.append(row | status)
+        return {"nodes": nodes, "stray": []}
+
+    def _dump(self):
+        rows = [
+            {"osd": number, "uuid": f"00000000-0000-4000-8000-{number:012}", "up": one["up"], "in": one["in"],
+             "state": ["exists", "up"] if one["up"] else ["exists"]}
+            for number, one in self.osds.items()
+        ]  # fmt: skip
+        return {
+            "osds": rows,
+            "pools": [{"pool": 1, "pool_name": ".mgr", "size": 3}, {"pool": 2, "pool_name": "vms", "size": 3}],
+            "flags_set": ["purged_snapdirs", "recovery_deletes", "sortbitwise"],
+            "crush_node_flags": {host: ["noout"] for host in sorted(self.noout)},
+            "nearfull_ratio": 0.8500000238418579,
+        }
+
+    def _status(self):
+        states = [{"state_name": "active+clean", "count": 97}]
+        more = {}
+        if self.moving:
+            states.append({"state_name": "active+remapped+backfilling", "count": 12})
+            more = {"misplaced_objects": 400, "misplaced_total": 1200, "misplaced_ratio": self.moving / 10}
+        return {"pgmap": {"pgs_by_state": states, "num_pgs": 97, **more}}
+
+    def _quorum(self):
+        names = [name for name in self.mons if name in self.alive]
+        return {
+            "quorum_names": names,
+            "monmap": {"mons": [{"rank": n, "name": name} for n, name in enumerate(self.mons)]},
+        }
+
+    def _df(self):
+        size = 7_812_500
+        return {
+            "nodes": [
+                {
+                    "id": number,
+                    "kb": size,
+                    "kb_used": int(size * self.used),
+                    "reweight": one["in"],
+                    "crush_weight": 0.01,
+                }
+                for number, one in self.osds.items()
+            ]
+        }
+
+    def _ok_to_stop(self, ids):
+        report = {"ok_to_stop": not self.not_ok, "osds": ids, "num_ok_pgs": 97, "num_not_ok_pgs": 0, **self.not_ok}
+        return (16, json.dumps(report) + "\n") if self.not_ok else json.dumps(report) + "\n"
+
+    def _safe_to_destroy(self, ids):
+        held = [number for number in ids if self.osds[number]["in"]]
+        if held or self.moving:
+            self.moving = max(0, self.moving - 1)
+            return 16, f"Error EBUSY: OSD(s) {','.join(map(str, held or ids))} have 41 pgs currently mapped to them."
+        return json.dumps({"safe_to_destroy": ids, "active": [], "missing_stats": [], "stored_pgs": []}) + "\n"
+
+    # --- clusters
+    def _majority(self, members):
+        return len(self.alive & set(members)) * 2 > len(members)
+
+    def _etcdctl(self, host, words):
+        endpoints = words[1].split(",")
+        command = words[words.index("json") + 1 :]
+        known = {f"https://10.91.0.{name[-1]}:2379": name for name in CONTROLLERS}
+        if command == ["endpoint", "health"]:
+            rows = []
+            for one in endpoints:
+                good = known[one] in self.alive and self._majority(self.etcd)
+                more = {} if good else {"error": "context deadline exceeded"}
+                rows.append({"endpoint": one, "health": good, "took": "9.6ms", **more})
+            return (0 if all(row["health"] for row in rows) else 1), json.dumps(rows)
+        if not self._majority(self.etcd):
+            return 1, '{"level":"warn","msg":"retrying of unary invoker failed"}\nError: context deadline exceeded'
+        if command[:2] == ["member", "remove"]:
+            number = int(command[2], 16) - 0xA1B2C3D4E5F60000
+            self.etcd.remove(f"node{number}")
+            self.ordered.append(f"etcd remove node{number}")
+            return json.dumps({"header": {}, "members": []})
+        rows = [
+            {"ID": 0xA1B2C3D4E5F60000 + int(name[-1]), "name": name, "peerURLs": [f"https://10.91.0.{name[-1]}:2380"],
+             "clientURLs": [f"https://10.91.0.{name[-1]}:2379"]}
+            for name in self.etcd
+        ]  # fmt: skip
+        return json.dumps({"header": {"cluster_id": 1, "member_id": 2, "raft_term": 3}, "members": rows})
+
+    def _rabbitmqctl(self, host, words):
+        if "forget_cluster_node" in words:
+            name = words[-1].removeprefix("rabbit@")
+            if name in self.alive:
+                return 70, f"Error:\nRabbitMQ on node rabbit@{name} must be stopped first"
+            self.rabbit.remove(name)
+            self.ordered.append(f"rabbitmq forget {name}")
+            return ""
+        running = [f"rabbit@{name}" for name in self.rabbit if name in self.alive]
+        disks = [f"rabbit@{name}" for name in self.rabbit]
+        rest = {"alarms": [], "partitions": {}, "ram_nodes": [], "cluster_name": "rabbit@node1", "versions": {}}
+        return json.dumps({"running_nodes": running, "disk_nodes": disks, **rest})
+
+    def _mariadb(self, host, words):
+        state = self.galera[host]
+        primary = "Primary" if state == "Synced" else "non-Primary"
+        return f"wsrep_local_state_comment\t{state}\nwsrep_cluster_status\t{primary}\n"
+
+    def _ovn_appctl(self, host, words):
+        short = words[2].removeprefix("/run/ovn/ovn")[:2]
+        members = self.ovn[short]
+        living = [name for name in members if name in self.alive]
+        leader = living[0] if len(living) * 2 > len(members) else None
+        if words[3] == "cluster/kick":
+            assert host == leader, "only the leader removes others"
+            address = words[5].removeprefix("ssl:").rpartition(":")[0]
+            members.remove(f"node{address[-1]}")
+            self.ordered.append(f"ovn {short} kick node{address[-1]}")
+            return "started removal\n"
+        port = {"nb": 6643, "sb": 6644}[short]
+        lines = [
+            f"    a{name[-1]}b{name[-1]} (a{name[-1]}b{name[-1]} at ssl:10.91.0.{name[-1]}:{port})"
+            + (" (self)" if name == host else " last msg 812 ms ago")
+            for name in members
+        ]
+        told = "unknown" if leader is None else "self" if leader == host else f"a{leader[-1]}b{leader[-1]}"
+        role = "leader" if leader == host else "follower"
+        address = f"10.91.0.{host[-1]}"
+        return OVN_STATUS.format(
+            sid=f"a{host[-1]}b{host[-1]}", address=address, port=port, role=role, leader=told, servers="\n".join(lines)
+        )
+
+    # --- OVN's southbound database, Open vSwitch
+    def _ovn_sbctl(self, host, words):
+        text = " ".join(words)
+        if "chassis-del" in text or "destroy Chassis_Private" in text:
+            self.ordered.append(f"ovn {words[-2]} {words[-1]}")
+            self.chassis.discard(words[-1])
+            return ""
+        if "list Chassis" in text:
+            data = [
+                [name, ["map", [["ovn-cms-options", self.options.get(name, "")], ["is-interconn", "false"]]]]
+                for name in sorted(self.chassis)
+            ]
+            return json.dumps({"data": data, "headings": ["name", "other_config"]})
+        if "Port_Binding" in text:
+            data = [[port, ["uuid", f"uuid-{place}"]] for port, place in self.gateways.items()] + [
+                ["cr-x", ["set", []]]
+            ]
+            return json.dumps({"data": data, "headings": ["logical_port", "chassis"]})
+        name = words[-1].removeprefix("name=")
+        row = ["uuid", f"uuid-{name}"] if "_uuid" in text else name
+        return json.dumps({"data": [[row]] if name in self.chassis else [], "headings": ["x"]})
+
+    def _ovs_vsctl(self, host, words):
+        if "get" in words:
+            return f'"{self.options.get(host, "")}"\n' if host in self.options else '""\n'
+        self.options[host] = words[-1].partition("=")[2].strip('"')
+        self.ordered.append(f"{host}: cms-options {self.options[host]!r}")
+        if not self.options[host]:
+            free = [name for name in sorted(self.chassis) if self.options.get(name) and name in self.alive]
+            for port, place in self.gateways.items():
+                self.gateways[port] = free[0] if place == host and free else place
+        return ""
+
+
+def rack(tmp_path, *, node4="active"):
+    """A rack folder with node4 in service, and its state folder."""
+    folder, state = tmp_path / "lab", tmp_path / "state"
+    folder.mkdir()
+    state.mkdir()
+    (folder / "rack.yml").write_text(with_state(LAB.read_text(), "node4", node4))
+    clouds.clouds_file(state).touch()
+    return folder, state
+
+
+@functools.cache
+def _design(folder, text):
+    return make_design(load_rack(folder))
+
+
+def context(folder, state):
+    """What stages are given."""
+    return Context(_design(folder, (folder / "rack.yml").read_text()), folder, state, state, {})
+
+
+def maker(world):
+    """Makes tools that act on a world."""
+
+    def make(ctx):
+        tools = Tools(ctx, world, world)
+        tools.pause = lambda _seconds: False
+        tools.__dict__["connection"] = world
+        tools.__dict__["nova"] = Nova(world.compute)
+        return tools
+
+    return make
