@@ -31,6 +31,7 @@ FORBIDDEN = {
     "drift": {"lab", "report", "cli"},
     "energy": {"stages", "lab", "report", "cli"},
     "rotation": {"stages", "lab", "report", "cli"},
+    "standstill": {"lab", "report", "cli"},
     "wires": {"stages", "lab", "report", "cli"},
     "stages": {"days", "lab", "report", "cli"},
     "days": {"lab", "report", "cli"},

@@ -16,6 +16,8 @@ NOUNS: tuple[str, ...] = (
     "render",
     "plan",
     "up",
+    "stop",
+    "start",
     "status",
     "check",
     "drift",

@@ -2,14 +2,17 @@
 
 import argparse
 import json
+from pathlib import Path
 
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, ordered, range_options, watching
 from scs_rack.engine.bring_up import bring_up
+from scs_rack.errors import UsageError
 from scs_rack.report.html import write_report
 from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
 from scs_rack.report.terminal import Steady
+from scs_rack.standstill import record
 
 
 def register(commands: Commands) -> None:
@@ -33,6 +36,7 @@ def register(commands: Commands) -> None:
 
 def _up(args: argparse.Namespace) -> int:
     with ordered(args) as order:
+        _runs(order.state_dir)
         with watching(order, json=args.json) as watch:
             run = bring_up(order, watch)
         spent = cost(run.folder)
@@ -46,3 +50,13 @@ def _up(args: argparse.Namespace) -> int:
             console.print("interrupted; nothing is lost: run the same command again to go on")
         console.print(f"report: {page}", soft_wrap=True)
     return exit_code(run)
+
+
+def _runs(state: Path) -> None:
+    """See that nobody stopped the rack on purpose: its flags and guests would be left as they are.
+
+    Raises:
+        UsageError: somebody did.
+    """
+    if record.read(state) is not None:
+        raise UsageError("the rack was stopped by `scs-rack stop`", "`scs-rack start` brings it back, with its guests")

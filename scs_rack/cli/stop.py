@@ -1,0 +1,5 @@
+"""`scs-rack stop` (see `standstill`)."""
+
+from scs_rack.cli.standstill import register_stop as register
+
+__all__ = ["register"]
