@@ -87,6 +87,18 @@ def password_file(rack_dir: Path) -> Path | None:
     return path if path.is_file() else None
 
 
+def password(rack_dir: Path) -> bytes:
+    """The vault's password; backups are closed with it, too.
+
+    Raises:
+        UsageError: there is none, or it can't be had.
+    """
+    source = password_file(rack_dir)
+    if source is None:
+        raise _no_password(rack_dir)
+    return _password(source)
+
+
 def load(rack_dir: Path) -> dict[str, str]:
     """Open the vault; an empty dict when no secrets were generated yet.
 
@@ -178,6 +190,15 @@ def generate(name: str) -> str:
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # the Fernet specification, "Key Format"
     # IPMI 2.0 (section 22.30, Set User Password) takes at most 20 bytes
     return secrets.token_hex(8 if name.startswith("bmc_") else 20)
+
+
+def opened(path: Path, secret: bytes) -> dict[str, str]:
+    """The secrets of a vault file, opened with a password.
+
+    Raises:
+        UsageError: it does not open, or is no vault.
+    """
+    return _decrypt(path, secret, Path("the password given"))
 
 
 def _decrypt(path: Path, password: bytes, source: Path) -> dict[str, str]:

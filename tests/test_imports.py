@@ -28,6 +28,7 @@ FORBIDDEN = {
     "sonic": {"stages", "lab", "report", "cli"},
     "provision": {"stages", "lab", "report", "cli"},
     "conformance": {"stages", "lab", "report", "cli"},
+    "backup": {"lab", "report", "cli"},
     "drift": {"lab", "report", "cli"},
     "energy": {"stages", "lab", "report", "cli"},
     "rotation": {"stages", "lab", "report", "cli"},

@@ -29,6 +29,7 @@ NOUNS: tuple[str, ...] = (
     "flavor",
     "secrets",
     "pki",
+    "backup",
     "power",
     "bmc",
     "energy",

@@ -128,7 +128,7 @@ def units(kind: Timer, rack: str, folder: Path) -> dict[str, str]:
     """Text of the units by name."""
     command = [sys.executable, "-m", "scs_rack", *kind.command, "-r", str(folder)]
     settings = {"SCS_RACK_STATE": str(state_root().resolve())}
-    for name in ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE"):
+    for name in ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE", "SCS_RACK_BACKUPS"):
         if os.environ.get(name):
             settings[name] = os.environ[name]
     filled = {

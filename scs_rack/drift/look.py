@@ -16,6 +16,7 @@ from scs_rack.engine.foresee import Forecast, Foreseen, foresee
 from scs_rack.engine.lock import hold
 from scs_rack.engine.stage import Context
 from scs_rack.errors import RackLocked, UsageError
+from scs_rack.standstill import record as standstill
 
 PLANNED = ("switches", "base", "ceph", "platform", "cloud", "resources")
 """Layers that are what a stage's plan says. BMCs are looked at by ourselves, with firmware and BIOS, in one visit;
@@ -68,8 +69,11 @@ def observe(order: Order, layers: Sequence[str], said: Callable[[str], None] = l
 
     Raises:
         RackLocked: a run is changing the rack, or has changed it while we looked: what was seen tells nothing.
+        UsageError: the rack stands still.
         Interrupted: the operator stopped it.
     """
+    if standstill.read(order.state_dir) is not None:
+        raise UsageError("the rack was stopped by `scs-rack stop`", "`scs-rack start` brings it back")
     before = _quiet(order)
     folder = _folder(order.state_dir)
     stages = [stage for stage in order.stages if stage.name in PLANNED and stage.name in layers]

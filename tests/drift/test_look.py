@@ -17,6 +17,7 @@ from scs_rack.engine import runs
 from scs_rack.engine.lock import hold
 from scs_rack.errors import RackLocked, StageFailed, Unreachable, UsageError
 from scs_rack.results import Change, Finding
+from scs_rack.standstill import record
 
 
 def raising(error):
@@ -96,6 +97,13 @@ def test_a_run_in_the_middle_of_the_look_spoils_it(tmp_path, quiet):
 
     made = order(tmp_path, [Fake("base", foreseen=begin_a_run)])
     with pytest.raises(RackLocked):
+        look.observe(made, ("base",))
+
+
+def test_a_rack_that_stands_still_is_not_looked_at(tmp_path, quiet):
+    made = order(tmp_path, [Fake("base", foreseen=lambda _: pytest.fail("was asked"))])
+    record.begin(made.state_dir)
+    with pytest.raises(UsageError, match="was stopped"):
         look.observe(made, ("base",))
 
 

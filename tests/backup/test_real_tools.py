@@ -1,0 +1,163 @@
+"""Programs of a backup with the tools that they call, in a throw-away copy of the node image."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from scs_rack.backup import checks, restore, sources
+from scs_rack.model.cloud import ImageOptions
+from scs_rack.provision.image import image_of
+
+ENTER = r"""
+set -eu
+mount -t tmpfs none "$1"; mkdir "$1/up" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/up,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"; mount --bind /dev "$1/root/dev"; mount -t tmpfs none "$1/root/run"
+exec chroot "$1/root" bash -c "$3" </dev/stdin
+"""
+"""In namespaces of its own for mounts, processes and networks: all of it is gone with its last process."""
+
+
+@pytest.fixture(scope="module")
+def node():
+    """Runs a script as a node would."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root for namespaces")
+    image = image_of(ImageOptions())
+    if not image.complete:
+        pytest.skip(f"the node image {image.digest} is not built: `scs-rack image build -r inventory/lab`")
+
+    def run(script, check=True):
+        folder = Path(tempfile.mkdtemp(prefix="scs-rack-test-"))
+        command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "bash", "-c", ENTER, "enter"]
+        try:
+            done = subprocess.run(
+                ["nice", "-n", "19", *command, folder, image.root, script],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+                stdin=subprocess.DEVNULL,
+            )
+        finally:
+            shutil.rmtree(folder)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run
+
+
+def bash(program, *words):
+    return shlex.join(["bash", "-c", program, "x", *words])
+
+
+MARIADB = """
+set -euo pipefail
+mkdir -p /run/mysqld; chown mysql /run/mysqld; rm -rf /var/lib/mysql; mkdir /var/lib/mysql; chown mysql /var/lib/mysql
+mariadb-install-db --no-defaults --datadir=/var/lib/mysql --user=mysql --skip-test-db >/dev/null
+serve() { mariadbd --no-defaults --datadir=/var/lib/mysql --user=mysql --socket=/run/mysqld/mysqld.sock \
+  --skip-networking --innodb-buffer-pool-size=32M >/dev/null 2>&1 & }
+serve
+for _ in $(seq 300); do mariadb-admin ping >/dev/null 2>&1 && break; sleep 0.1; done
+mariadb -e "CREATE DATABASE nova; CREATE TABLE nova.cells (id INT PRIMARY KEY, name VARCHAR(20) CHARACTER SET utf8mb4);
+  INSERT INTO nova.cells VALUES (1, 'Zürich'), (2, 'x\\'y'); CREATE VIEW nova.v AS SELECT name FROM nova.cells;
+  CREATE DATABASE keystone; CREATE TABLE keystone.user (id INT PRIMARY KEY, blob_ BLOB);
+  INSERT INTO keystone.user VALUES (1, 0x00ff27)"
+"""
+
+
+@pytest.mark.root
+def test_databases_are_dumped_loaded_elsewhere_and_brought_back(node):
+    dump, load, scratch = bash(sources.DATABASES), bash(restore.LOAD), shlex.join(["python3", "-c", checks.database()])
+    said = node(
+        f"""{MARIADB}
+{dump} > /tmp/dump
+{scratch} < /tmp/dump
+mariadb -e "DROP DATABASE nova; DELETE FROM keystone.user; CREATE TABLE keystone.later (id INT)"
+{load} < /tmp/dump
+mariadb -BNe "SELECT name FROM nova.v; SELECT hex(blob_) FROM keystone.user; SHOW TABLES FROM keystone"
+ls /var/tmp
+head -c 300 /tmp/dump | {scratch} && echo CUT_WAS_TAKEN || true
+"""
+    ).stdout.splitlines()
+    assert json.loads(said[0]) == {"databases": {"keystone": 1, "nova": 1}}
+    assert json.loads(said[1]) == {"keystone": 1, "nova": 1}
+    assert said[2:] == ["Zürich", "x'y", "00FF27", "user"]
+
+
+OVN = """
+set -euo pipefail
+mkdir -p /run/ovn /var/lib/ovn; cd /var/lib/ovn
+ovsdb-tool create-cluster ovnnb_db.db /usr/share/ovn/ovn-nb.ovsschema unix:/run/ovn/nb.raft
+ovsdb-tool create-cluster ovnsb_db.db /usr/share/ovn/ovn-sb.ovsschema unix:/run/ovn/sb.raft
+for one in nb sb; do
+  ovsdb-server --no-chdir -vconsole:off --remote=punix:/run/ovn/ovn${one}_db.sock --unixctl=/run/ovn/$one.ctl \
+    ovn${one}_db.db </dev/null >/dev/null 2>&1 &
+done
+for _ in $(seq 100); do [ -S /run/ovn/ovnnb_db.sock ] && [ -S /run/ovn/ovnsb_db.sock ] && break; sleep 0.1; done
+export OVN_NB_DB=unix:/run/ovn/ovnnb_db.sock
+ovn-nbctl --timeout=30 ls-add one -- lsp-add one port
+"""
+
+
+@pytest.mark.root
+def test_ovn_is_backed_up_from_a_cluster_tried_and_brought_back(node):
+    said = node(
+        f"""{OVN}
+{bash(sources.OVN)} > /tmp/ovn
+{bash(checks.OVN)} < /tmp/ovn
+ovn-nbctl --timeout=30 ls-del one -- ls-add two
+{bash(restore.OVN)} < /tmp/ovn
+ovn-nbctl --timeout=30 --bare --columns=name list Logical_Switch
+echo bad | {bash(checks.OVN)} 2>/dev/null && echo BAD_WAS_TAKEN || true
+"""
+    ).stdout.splitlines()
+    assert json.loads(said[0]) == {"logical switches": 1, "ports": 1, "chassis": 0}
+    assert said[1:] == ["done", "one"]
+
+
+CEPH = """
+set -euo pipefail
+ip link set lo up
+F=6f2f1f3e-5a3c-4f0e-9d7e-2b7f4f3d1c11
+printf '[global]\\nfsid = %s\\nmon host = 127.0.0.1:3300\\n' $F > /etc/ceph/ceph.conf
+ceph-authtool --create-keyring /tmp/k --gen-key -n mon. --cap mon 'allow *' >/dev/null
+ADMIN=/etc/ceph/ceph.client.admin.keyring
+ceph-authtool --create-keyring $ADMIN --gen-key -n client.admin --cap mon 'allow *' >/dev/null
+ceph-authtool /tmp/k --import-keyring $ADMIN >/dev/null
+monmaptool --create --addv node1 [v2:127.0.0.1:3300] --fsid $F /tmp/monmap >/dev/null
+mkdir -p /var/lib/ceph/mon/ceph-node1
+ceph-mon --mkfs -i node1 --monmap /tmp/monmap --keyring /tmp/k >/dev/null 2>&1
+ceph-mon -i node1 >/dev/null 2>&1
+for _ in $(seq 60); do timeout 5 ceph --connect-timeout 3 status >/dev/null 2>&1 && break; sleep 0.5; done
+ceph auth get-or-create client.glance mon 'profile rbd' >/dev/null
+"""
+
+
+@pytest.mark.root
+def test_keys_and_maps_of_a_real_monitor_are_taken_tried_and_brought_back(node):
+    said = node(
+        f"""{CEPH}
+before=$(ceph auth get-key client.glance)
+{bash(sources.CEPH)} > /tmp/ceph
+{bash(checks.CEPH)} < /tmp/ceph
+ceph auth del client.glance >/dev/null 2>&1
+{bash(restore.KEYS)} < /tmp/ceph
+[ "$(ceph auth get-key client.glance)" = "$before" ] && echo same
+{bash(sources.MON, "node1")} > /tmp/mon || echo spared
+kill $(pidof ceph-mon); while pidof ceph-mon >/dev/null; do sleep 0.1; done
+tar --create --gzip --directory /var/lib/ceph/mon/ceph-node1 . > /tmp/mon
+{bash(checks.MON)} < /tmp/mon
+"""
+    ).stdout.splitlines()
+    first = json.loads(said[0])
+    assert (first["monitors"], first["OSDs"]) == (1, 0)
+    assert first["keys"] >= 2
+    assert said[1:4] == ["done", "same", "spared"], "a lone monitor is not stopped for a copy"
+    assert json.loads(said[4]) == {"monitors": 1}
