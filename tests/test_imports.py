@@ -33,6 +33,7 @@ FORBIDDEN = {
     "energy": {"stages", "lab", "report", "cli"},
     "rotation": {"stages", "lab", "report", "cli"},
     "standstill": {"lab", "report", "cli"},
+    "upgrade": {"lab", "report", "cli"},
     "wires": {"stages", "lab", "report", "cli"},
     "stages": {"days", "lab", "report", "cli"},
     "days": {"lab", "report", "cli"},

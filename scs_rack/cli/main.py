@@ -30,6 +30,7 @@ NOUNS: tuple[str, ...] = (
     "secrets",
     "pki",
     "backup",
+    "upgrade",
     "power",
     "bmc",
     "energy",
