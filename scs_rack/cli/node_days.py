@@ -1,4 +1,4 @@
-"""`scs-rack node drain`, `remove`, `rejoin`: servers of a cloud in service."""
+"""`scs-rack node drain`, `remove`, `rejoin`, `replace`: servers of a cloud in service."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from scs_rack.cli.order import exit_code, ordered, watching
 from scs_rack.cli.plan import as_data as plan_data
 from scs_rack.cli.plan import show
 from scs_rack.days import kept
-from scs_rack.days.operations import Wish, drain, rejoin, remove
+from scs_rack.days.operations import Wish, drain, rejoin, remove, replaced
 from scs_rack.engine.bring_up import Order, bring_up
 from scs_rack.engine.foresee import Forecast, foresee
 from scs_rack.engine.runs import Purpose, RunRecord
@@ -37,6 +37,12 @@ _REMOVE = f"""\
 As drain, and then: its OSDs are emptied, which takes as long as the data takes to move, and forgotten; the
 cloud forgets hypervisor, agents and chassis; the server is switched off, the rack file gets `state: removed`,
 and its switch ports are shut, but for its BMC's. Its disks are wiped only with --wipe and its name.
+{_RESUME}"""
+_REPLACE = f"""\
+The rack file states the new server's MAC addresses, serial number and disks. The old one must be off, or is
+drained and switched off now. Its guests are rebuilt elsewhere, Ceph's monitors, etcd, RabbitMQ and OVN's
+databases forget it, and all stages of `up` let the new one join; MariaDB takes a copy by itself. OSDs whose
+disks came along are put to use again; the others are forgotten, if all data is there without them.
 {_RESUME}"""
 _REJOIN = f"""\
 After drain: what was done is undone, and observed by the gates of `up`. After remove: the rack file gets
@@ -72,6 +78,17 @@ def add_days(verbs: Commands) -> None:
     )
     _dead_options(parser)
     parser.add_argument("--wipe", metavar="NODE", help="wipe its data disks; the server's name again")
+    parser = _verb(
+        verbs,
+        "replace",
+        replaced,
+        (
+            "let a new server take the place and the name of one that is dead, or is to be changed",
+            ("scs-rack node replace node3 -r inventory/lab", "scs-rack node replace node3 --fence --yes"),
+            _REPLACE,
+        ),
+    )
+    _dead_options(parser)
     _verb(
         verbs,
         "rejoin",

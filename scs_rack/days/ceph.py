@@ -7,6 +7,7 @@ from typing import Any
 
 from scs_rack.days.tools import Tools
 from scs_rack.errors import StageFailed
+from scs_rack.stages.ceph import is_clean, left
 
 CONNECT = "15"
 """Seconds to wait for a quorum."""
@@ -126,12 +127,11 @@ class Ceph:
     def unclean(self) -> dict[str, int]:
         """Placement groups that are not active and clean, by state."""
         rows = self.ask("status")["pgmap"].get("pgs_by_state", [])
-        return {row["state_name"]: row["count"] for row in rows if not clean(row["state_name"])}
+        return {row["state_name"]: row["count"] for row in rows if not is_clean(row["state_name"])}
 
     def left(self) -> float:
         """Share of objects that are misplaced or lack a copy."""
-        said = self.ask("status")["pgmap"]
-        return float(said.get("misplaced_ratio", 0.0)) + float(said.get("degraded_ratio", 0.0))
+        return left(self.ask("status"))
 
     def quorum(self) -> tuple[list[str], list[str]]:
         """All monitors of the map, and those in the quorum."""
@@ -152,12 +152,6 @@ class Ceph:
 
     def _argv(self, *words: str) -> list[str]:
         return ["ceph", "--connect-timeout", CONNECT, *words, "--format", "json"]
-
-
-def clean(state: str) -> bool:
-    """True if a placement group's state means that all copies are there; scrubbing does no harm."""
-    parts = set(state.split("+"))
-    return {"active", "clean"} <= parts <= {"active", "clean", "scrubbing", "deep", "snaptrim", "snaptrim_wait"}
 
 
 def of(tools: Tools, without: str = "") -> Ceph:

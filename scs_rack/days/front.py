@@ -53,7 +53,7 @@ class Announce:
     """The API's address is announced from here again."""
 
     node: str
-    name: str = "address"
+    name: str = "address-back"
     summary: str = "clients may reach the API here again"
 
     def refusals(self, tools: Tools) -> Iterable[Refusal]:

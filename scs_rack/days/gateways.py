@@ -112,7 +112,7 @@ class Return:
     """A gateway again, if it was one."""
 
     node: str
-    name: str = "gateways"
+    name: str = "gateways-back"
     summary: str = "routers may leave the cloud here again"
 
     def refusals(self, tools: Tools) -> Iterable[Refusal]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from scs_rack.days.clusters import GROUPS, Group
 from scs_rack.days.part import Doing, Refusal
 from scs_rack.days.tools import Tools
+from scs_rack.errors import ScsRackError
 from scs_rack.results import Result
 
 
@@ -39,7 +40,11 @@ class Majority:
             )
             return
         for group in self.groups:
-            members = group.members(tools, self.node)
+            try:
+                members = group.members(tools, self.node)
+            except ScsRackError as error:
+                yield Refusal(f"{group.name} has no majority that answers: {error.message}", "bring its members back")
+                continue
             if not members.lives_without(self.node):
                 well = ", ".join(sorted(members.well - {self.node})) or "none"
                 reason = f"{group.name} would lose its majority: of {len(members.known)} members {well} would be left"

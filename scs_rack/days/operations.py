@@ -9,12 +9,13 @@ from scs_rack.days.fence import Fence
 from scs_rack.days.front import Announce, Withdraw
 from scs_rack.days.gateways import Leave, Return
 from scs_rack.days.guests import Away, Close
-from scs_rack.days.members import Majority
+from scs_rack.days.members import Majority, Retire
 from scs_rack.days.osds import Empty, KeepIn, Purge
 from scs_rack.days.part import Judge, Only, Part, chain
 from scs_rack.days.power import Off, On, Wipe
 from scs_rack.days.rackfile import After, State, judged, with_state
 from scs_rack.days.records import Forget
+from scs_rack.days.replace import Lost, Note, Old, Swap
 from scs_rack.days.tools import Make
 from scs_rack.design import Design
 from scs_rack.engine.bring_up import Order
@@ -125,6 +126,36 @@ def rejoin(order: Order, wish: Wish, make: Make = real.of) -> Order:
     stages += joining(order.stages, after, stages[-1].name)
     stages += chain(_undone(node), make, stages[-1].name)
     return replace(order, design=after, stages=stages, converge=True)
+
+
+def replaced(order: Order, wish: Wish, make: Make = real.of) -> Order:
+    """Another server takes the place and the name of one that is dead, or is to be changed.
+
+    Raises:
+        UsageError: there is no such server, it is not in service, or guests are to be left on it.
+    """
+    node = wish.node
+    known(order, node)
+    if not order.design.nodes[node].in_service:
+        raise UsageError(
+            f"{node} is not in service", "change the rack file; `scs-rack node rejoin` takes it into service"
+        )
+    if wish.leave:
+        raise UsageError("guests can't be left on a server that is replaced", "delete or move them first")
+    old = [*leaving(wish, for_good=True), Off(node), Retire(node), Forget(node)]
+    parts: list[Part] = [*(Old(part) for part in old), Note(node), Swap(node)]
+    # whether it worked is asked before it is switched off
+    parts.insert(0, parts.pop(-2))
+    stages: list[Stage] = [Judge(tuple(parts), make), *chain(parts, make, JUDGE)]
+    for stage in order.stages:
+        needs = tuple(need for need in stage.needs if need in {one.name for one in order.stages})
+        if stage.name == "ceph":  # which disks came along is known once the new server answers
+            stages += chain([Lost(node)], make, "base")
+            needs = (*needs, "disks")
+        words = f"as `up`: {node} joins as a new server"
+        stages.append(After(stage, order.design, needs or ("swap",), words))
+    stages += chain(_undone(node), make, order.stages[-1].name)
+    return replace(order, stages=stages, converge=True)
 
 
 def joining(stages: Sequence[Stage], design: Design, first: str) -> list[Stage]:

@@ -188,7 +188,7 @@ def refuse(refusals: Iterable[Refusal]) -> None:
     Raises:
         Refused: there are some.
     """
-    found = list(refusals)
+    found = list(dict.fromkeys(refusals))
     if found:
         raise Refused(found)
 

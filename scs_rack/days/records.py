@@ -40,6 +40,8 @@ class Forget:
         one = hypervisor(tools, self.node)
         if one is not None:
             yield Doing("nova", f"delete the hypervisor {one.host}, its resource provider and its mapping")
+        elif self._hosts_guests(tools) and tools.placement.providers(self.node):
+            yield Doing("placement", f"delete the resource provider {self.node}")
         if has_agents(tools, self.node):
             if self._chassis(tools):
                 yield Doing("ovn", f"delete the chassis {self.node}")
@@ -52,20 +54,36 @@ class Forget:
         if not list(self.plan(tools)):
             return
         if not dead(tools, self.node):
-            tools.told([self.node], ["sh", "-c", f"systemctl disable --now {' '.join(UNITS)} 2>&1; true"], 120)
-            states = tools.ask([self.node], ["systemctl", "is-active", *UNITS]).out.split()
-            running = [unit for unit, state in zip(UNITS, states, strict=False) if state == "active"]
+            running = self._stop(tools)
             error = f"{', '.join(running)} run still" if running else None
             yield Result(self.node, "stop hypervisor, agents and OVN", changed=True, error=error)
             if error:
                 return
+        yield from self._hypervisor(tools)
+        if has_agents(tools, self.node):
+            yield from self._network(tools)
+
+    def _stop(self, tools: Tools) -> list[str]:
+        """Stop what would write records anew; returns what runs still."""
+        tools.told([self.node], ["sh", "-c", f"systemctl disable --now {' '.join(UNITS)} 2>&1; true"], 120)
+        states = tools.ask([self.node], ["systemctl", "is-active", *UNITS]).out.split()
+        return [unit for unit, state in zip(UNITS, states, strict=False) if state == "active"]
+
+    def _hypervisor(self, tools: Tools) -> Iterator[Result]:
         one = hypervisor(tools, self.node)
+        if self._hosts_guests(tools):
+            for provider in tools.placement.providers(self.node):
+                if count := tools.placement.release(provider):
+                    words = f"{count} guests that live elsewhere hold no share of {self.node} any more"
+                    yield Result("placement", words, changed=True)
         if one is not None:
             tools.nova.delete(one)
             error = "it is there still" if hypervisor(tools, self.node) else None
             yield Result("nova", f"delete the hypervisor {one.host}", changed=True, error=error)
-        if has_agents(tools, self.node):
-            yield from self._network(tools)
+        if self._hosts_guests(tools):
+            for provider in tools.placement.providers(self.node):  # Nova has deleted it, if it could
+                tools.placement.delete(provider)
+                yield Result("placement", f"delete the resource provider {self.node}", changed=True)
 
     def _network(self, tools: Tools) -> Iterator[Result]:
         if self._chassis(tools):
@@ -85,6 +103,9 @@ class Forget:
                 raise StageFailed(f"Neutron has agents of {self.node} still: {words}", "`openstack network agent list`")
             waited += 1
         yield Result("neutron", f"no agents of {self.node}", changed=True)
+
+    def _hosts_guests(self, tools: Tools) -> bool:
+        return tools.has_cloud and "compute" in tools.ctx.design.nodes[self.node].roles
 
     def _chassis(self, tools: Tools) -> bool:
         hosts = controllers(tools, self.node)

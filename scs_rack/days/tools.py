@@ -12,6 +12,7 @@ from scs_rack.bmc import Bmc, Fleet, Power, TimeLimits, targets
 from scs_rack.bmc.actions import Action, act
 from scs_rack.clouds import clouds_file
 from scs_rack.days.nova import Nova
+from scs_rack.days.placement import Placement
 from scs_rack.engine.stage import Context
 from scs_rack.errors import ScsRackError, StageFailed, Unreachable
 from scs_rack.remote import Answer, run_one
@@ -102,6 +103,11 @@ class Tools:
     def nova(self) -> Nova:
         """Nova's API."""
         return Nova(self.connection.compute)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Placement's API."""
+        return Placement(self.connection.placement)
 
     @property
     def has_cloud(self) -> bool:

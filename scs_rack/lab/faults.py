@@ -6,14 +6,18 @@ from pathlib import Path
 from scs_rack import vault
 from scs_rack.design import Design
 from scs_rack.errors import UsageError
-from scs_rack.lab import bmcs, cgroup, nodes, plugs
+from scs_rack.lab import bmcs, cgroup, nodes, plugs, up
 from scs_rack.lab.bmc import faults as bmc_faults
 from scs_rack.lab.layout import Lab
 from scs_rack.lab.switch import chassis
 from scs_rack.lab.switch import faults as switch_faults
 
 BMC_FAULTS = (*bmc_faults.FAULTS, *bmc_faults.ALIASES)
-ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "wipe", "heal")
+SERVER_FAULTS = {
+    "wipe": "takes the power away; its root disk is that of a new server, with another host key",
+    "wipe-disks": "the same, and its other disks are empty too",
+}
+ACTIONS = ("stop", "start", *BMC_FAULTS, *switch_faults.FAULTS, "replace", "wipe", "wipe-disks", "heal")
 
 
 def fault(
@@ -37,6 +41,7 @@ def fault(
         action: `stop` takes the power away at once, `start` gives it back; a BMC can have those of
             `bmc.faults.FAULTS`, several at once, and `heal` ends them all. A switch can have those
             of `switch.faults.FAULTS`, and `replace` puts another chassis in its place (`heal` puts the old one back).
+            A server that is made to `wipe` loses its power and its root disk, by `wipe-disks` all of its disks.
         port: which port of a switch, where the fault is one of a port.
         seconds: how long, where the fault takes a while.
         mac: MAC address of the chassis that replaces a switch.
@@ -54,9 +59,18 @@ def fault(
         nodes.stop(lab, device, hard=True)
     elif action == "start":
         nodes.start(lab, device)
+    elif device in design.nodes:
+        _server_fault(lab, design, device, action)
     elif device not in design.switches:
-        raise UsageError(f"{device} is no BMC and no switch, and can't be made {action}", "use stop or start")
-    elif action == "replace":
+        raise UsageError(f"{device} is no BMC, server or switch, and can't be made {action}", "use stop or start")
+    else:
+        _switch_fault(lab, design, device, action, port=port, seconds=seconds, mac=mac)
+
+
+def _switch_fault(
+    lab: Lab, design: Design, device: str, action: str, *, port: str | None, seconds: float | None, mac: str | None
+) -> None:
+    if action == "replace":
         chassis.replace(lab, design, device, mac)
     elif action == "wipe":
         chassis.wipe(lab, device)
@@ -67,6 +81,13 @@ def fault(
         switch_faults.inflict(lab, device, action, port=port, seconds=seconds)
     else:
         raise UsageError(f"{device} is no BMC and can't be made {action}", f"use {', '.join(switch_faults.FAULTS)}")
+
+
+def _server_fault(lab: Lab, design: Design, server: str, action: str) -> None:
+    if action not in SERVER_FAULTS:
+        words = f"{server} is no BMC and no switch, and can't be made {action}"
+        raise UsageError(words, f"use stop, start, {', '.join(SERVER_FAULTS)}")
+    up.make_anew(lab, design, server, disks=action == "wipe-disks")
 
 
 def _bmc_fault(lab: Lab, design: Design, rack_dir: Path, server: str, action: str, *, seconds: float | None) -> None:
@@ -84,6 +105,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {
         "any device, and bmc-SERVER": power,
         "bmc-SERVER (several at once; `heal` ends them)": {str(k): v for k, v in bmc_faults.FAULTS.items()},
+        "server": SERVER_FAULTS,
         "switch": {
             **switch_faults.FAULTS,
             "replace": "puts another chassis in its place, with another MAC address (--mac)",

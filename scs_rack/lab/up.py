@@ -98,6 +98,29 @@ def up(design: Design, rack_dir: Path, progress: Progress) -> Lab:
     return lab
 
 
+def make_anew(lab: Lab, design: Design, name: str, *, disks: bool) -> None:
+    """Take a server's power away and put another one in its place, with an empty root disk and another host key.
+
+    Args:
+        lab: which lab.
+        design: its design.
+        name: of a server that boots the node image.
+        disks: its other disks are empty too.
+
+    Raises:
+        UsageError: the server has no root folder of its own.
+    """
+    machine = lab.machine(name)
+    if machine.vm or not machine.boots:
+        raise UsageError(f"{name} boots no node image", "`scs-rack node reinstall` writes a VM anew")
+    with lab_lock(lab):
+        nodes.stop(lab, name, hard=True)
+        overlay.discard(lab, name)
+        for disk in machine.disks if disks else ():
+            lab.disk(name, disk).unlink(missing_ok=True)
+        _machines(lab, design)
+
+
 def _pin_image(lab: Lab, root: Path, progress: Progress) -> None:
     """A lab keeps the image that its overlays were made on, until `lab down`."""
     lab.home.mkdir(mode=0o700, parents=True, exist_ok=True)

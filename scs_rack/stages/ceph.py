@@ -98,6 +98,11 @@ def pool_findings(seen: Mapping[str, Mapping[str, Any]], wanted: Storage, replic
     return findings
 
 
+def left(status: dict[str, Any]) -> float:
+    """Share of objects that lack a copy or lie at the wrong place; falls while Ceph is at work."""
+    return float(status["pgmap"].get("misplaced_ratio", 0.0)) + float(status["pgmap"].get("degraded_ratio", 0.0))
+
+
 def is_clean(state: str) -> bool:
     """True if a placement group's state means that all copies are there; scrubbing does no harm."""
     parts = set(state.split("+"))
@@ -114,25 +119,31 @@ class CephStage(AnsibleStage):
     playbook: str = "ceph.yml"
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
-        """Ask the cluster until it is healthy (up to a minute); then write, read and remove data."""
-        deadline = time.monotonic() + ctx.wait_for(PATIENCE)
+        """Ask the cluster until it is healthy; then write, read and remove data.
+
+        It has a minute, and as long as copies are made or moved, however long that takes.
+        """
+        deadline, least = time.monotonic() + ctx.wait_for(PATIENCE), 2.0
         while True:
-            findings = self._look(ctx, "")
+            findings, work = self._look(ctx, "")
             if not findings:
-                return self._look(ctx, POOL)
+                return self._look(ctx, POOL)[0]
+            if ctx.patience is None and 0 < work < least:
+                deadline, least = time.monotonic() + PATIENCE, work
             if time.monotonic() > deadline or ctx.stop.wait(PAUSE):
                 return findings
 
-    def _look(self, ctx: Context, pool: str) -> list[Finding]:
-        """One look at the cluster through the first monitor's host that answers."""
+    def _look(self, ctx: Context, pool: str) -> tuple[list[Finding], float]:
+        """One look at the cluster through the first monitor's host that answers; also what is left to copy or move."""
         mons = ctx.design.groups["ceph_mon"]
         silent = []
         for mon in mons:
             answer = run_one(ctx, mon, ["python3", "-c", PROBE.read_text(encoding="utf-8"), pool], timeout=60)
             if answer.ok:
-                return self._judge(ctx, json.loads(answer.out), pool)
+                said = json.loads(answer.out)
+                return self._judge(ctx, said, pool), left(said["status"]) if said["status"] else 0.0
             silent.append(_fault("mon-unreachable", mon, "an answer of the monitor's host", answer.why))
-        return silent
+        return silent, 0.0
 
     def _judge(self, ctx: Context, said: dict[str, Any], pool: str) -> list[Finding]:
         if said["error"]:

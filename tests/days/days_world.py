@@ -140,6 +140,48 @@ class Agent:
     binary: str
 
 
+def uuid_of(number):
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+@dataclass
+class Placing:
+    """Placement, as openstacksdk's proxy calls it."""
+
+    world: "World"
+
+    def get(self, path, microversion):
+        assert microversion == "1.28"
+        if path == "/resource_providers":
+            rows = [{"uuid": name, "name": name.removeprefix("rp-")} for name in self.world.providers]
+            return Reply(body={"resource_providers": rows})
+        if path.startswith("/resource_providers/"):
+            shares = self.world.providers[path.split("/")[2]]
+            return Reply(body={"allocations": {guest: {"resources": one} for guest, one in shares.items()}})
+        guest = path.removeprefix("/allocations/")
+        held = {name: shares[guest] for name, shares in self.world.providers.items() if guest in shares}
+        rows = {name: {"resources": one, "generation": 3} for name, one in held.items()}
+        owner = {"project_id": "p", "user_id": "u", "consumer_generation": 2}
+        return Reply(body={"allocations": rows, **owner})
+
+    def put(self, path, microversion, json):
+        assert json["consumer_generation"] == 2
+        guest = path.removeprefix("/allocations/")
+        for name, shares in self.world.providers.items():
+            if name not in json["allocations"]:
+                shares.pop(guest, None)
+        self.world.ordered.append(f"placement release {guest}")
+        return Reply(204)
+
+    def delete(self, path, microversion):
+        name = path.removeprefix("/resource_providers/")
+        if self.world.providers.get(name):
+            detail = "Unable to delete resource provider: Resource provider has allocations."
+            return Reply(409, {"errors": [{"status": 409, "detail": detail}]})
+        self.world.ordered.append(f"placement delete {name}")
+        return Reply(204 if self.world.providers.pop(name, None) is not None else 404)
+
+
 @dataclass
 class World:
     """Everything that answers."""
@@ -167,6 +209,11 @@ class World:
     """What `ok-to-stop` adds to a bad verdict."""
     used: float = 0.2
     wiped: list = field(default_factory=list)
+    labels: dict = field(default_factory=dict)
+    """UUIDs of OSDs on disks, by host."""
+    checks: dict = field(default_factory=dict)
+    providers: dict = field(default_factory=dict)
+    """Shares of guests, by provider and guest."""
 
     def __post_init__(self):
         for number, host in enumerate(self.buckets):
@@ -176,6 +223,9 @@ class World:
             one = {"binary": "nova-compute", "status": "enabled", "state": "up", "forced_down": False}
             self.compute.services[f"s{number}"] = {"id": f"s{number}", "host": host, "disabled_reason": None, **one}
         self.network = self
+        self.placement = Placing(self)
+        self.labels = {host: [uuid_of(number)] for number, host in enumerate(self.buckets)}
+        self.providers = {f"rp-{host}": {} for host in sorted(self.alive)}
         self.agents_kept = [Agent(host, "ovn-controller") for host in sorted(self.alive)]
 
     def guest(self, name, host, status="ACTIVE", **more):
@@ -314,7 +364,7 @@ class World:
 
     def _dump(self):
         rows = [
-            {"osd": number, "uuid": f"00000000-0000-4000-8000-{number:012}", "up": one["up"], "in": one["in"],
+            {"osd": number, "uuid": uuid_of(number), "up": one["up"], "in": one["in"],
              "state": ["exists", "up"] if one["up"] else ["exists"]}
             for number, one in self.osds.items()
         ]  # fmt: skip
@@ -332,7 +382,8 @@ class World:
         if self.moving:
             states.append({"state_name": "active+remapped+backfilling", "count": 12})
             more = {"misplaced_objects": 400, "misplaced_total": 1200, "misplaced_ratio": self.moving / 10}
-        return {"pgmap": {"pgs_by_state": states, "num_pgs": 97, **more}}
+        health = {"status": "HEALTH_WARN" if self.checks else "HEALTH_OK", "checks": self.checks}
+        return {"pgmap": {"pgs_by_state": states, "num_pgs": 97, **more}, "health": health}
 
     def _quorum(self):
         names = [name for name in self.mons if name in self.alive]
@@ -366,6 +417,12 @@ class World:
             self.moving = max(0, self.moving - 1)
             return 16, f"Error EBUSY: OSD(s) {','.join(map(str, held or ids))} have 41 pgs currently mapped to them."
         return json.dumps({"safe_to_destroy": ids, "active": [], "missing_stats": [], "stored_pgs": []}) + "\n"
+
+    def _ceph_bluestore_tool(self, host, words):
+        found = self.labels.get(host, [])
+        if not found:
+            return 1, "unable to read label for /srv/disks/osd0: (2) No such file or directory"
+        return json.dumps({words[-1]: {"osd_uuid": found[0], "size": 8000000000, "mkfs_done": "yes"}})
 
     # --- clusters
     def _majority(self, members):

@@ -156,6 +156,7 @@ def test_a_spare_is_only_written_down(site, ups):
     del world.compute.services["s3"], world.osds[3]
     world.buckets.remove("node4")
     world.chassis.discard("node4")
+    del world.providers["rp-node4"]
     world.ordered.clear()
     assert site.run(remove(site.order(ups), Wish("node4"), site.make)) == []
     assert world.ordered == []

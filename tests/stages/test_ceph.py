@@ -220,3 +220,20 @@ def test_the_probe_reads_what_it_wrote_and_cleans_up(monkeypatch, lossy):
     else:
         assert ceph_probe.round_trip(cluster, "volumes") >= 0
     assert store == {}
+
+
+def test_the_gate_waits_as_long_as_copies_are_made(ctx, monkeypatch, status):
+    def at(ratio):
+        busy = copy.deepcopy(status)
+        busy["pgmap"]["pgs_by_state"] = [{"state_name": "active+undersized+degraded+remapped+backfilling", "count": 33}]
+        busy["pgmap"]["degraded_ratio"] = ratio
+        return {"status": busy}
+
+    steps = [at(0.3 - number / 100) for number in range(20)]
+    cluster = Cluster(monkeypatch, *steps, {"status": status})
+    monkeypatch.setattr(ceph, "PAUSE", 0.03)
+    assert list(ceph.CephStage().gate(ctx)) == [], "0.6 s of work, and 0.05 s of patience"
+    assert len(cluster.asked) == 22
+    stuck = Cluster(monkeypatch, at(0.2))
+    assert [one.type for one in ceph.CephStage().gate(ctx)] == ["pg-not-clean"]
+    assert len(stuck.asked) < 20
