@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RACK ?= inventory/lab
 export PATH := $(CURDIR)/$(BIN):$(PATH):/usr/sbin:/sbin
 
-.PHONY: help lab down test unit e2e lint golden bench deps clean
+.PHONY: help lab down test unit e2e lint golden bench chaos deps clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -43,6 +43,11 @@ golden: deps ## Write the expected outputs anew (look at the diff before you com
 
 bench: deps ## Bring-up against a plain shell script of the raw commands
 	$(BIN)/python benchmarks/bring_up.py
+
+SEEDS ?= 1-20
+chaos: deps ## Kill runs and nodes at random moments (SEEDS=1-20) and compare what is observed afterwards; takes hours
+	$(BIN)/scs-rack image build -r $(RACK)
+	$(BIN)/python -m tests.chaos -r $(RACK) --seeds $(SEEDS)
 
 deps: $(VENV)/.installed ## Host packages and the virtual environment
 	@PYTHON=$(PYTHON) scs_rack/share/host-packages --check
