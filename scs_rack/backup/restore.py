@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
-from scs_rack.backup import pipe
+from scs_rack.backup import monitors, pipe
 from scs_rack.backup.shelf import Backup
 from scs_rack.backup.sources import MANAGER, SWITCHES
 from scs_rack.backup.verify import Dump, Reader
@@ -16,11 +16,13 @@ from scs_rack.files import write_file
 from scs_rack.sonic.backup import FOLDER
 from scs_rack.standstill import units
 
-ORDER = ("databases", "ovn", "ceph", SWITCHES)
+MONITORS = "monitors"
+"""No part of its own: all monitors made anew from the OSDs, with the keys of part `ceph`."""
+ORDER = (MONITORS, "ceph", "databases", "ovn", SWITCHES)
 """Parts that can be brought back to a rack that stands, in their order."""
 REFUSED = {
     MANAGER: "it would overwrite the state that this command works with: `scs-rack backup unpack FOLDER --to DIR`",
-    "ceph-mon": "OSDs that live have newer maps than it: docs/backup.md tells how monitors are rebuilt from OSDs",
+    "ceph-mon": f"OSDs that live have newer maps than it: `{MONITORS}` makes all monitors anew from the OSDs",
 }
 LOAD = r"""
 set -euo pipefail
@@ -61,7 +63,7 @@ def chosen(backup: Backup, names: Sequence[str]) -> list[str]:
     """
     faults = [f"{name}: {REFUSED[name]}" for name in names if name in REFUSED]
     faults += [f"there is no part {name}" for name in names if name not in REFUSED and name not in ORDER]
-    faults += [f"{name} is not in {backup.name}" for name in names if name in ORDER and backup.part(name) is None]
+    faults += [f"{name} is not in {backup.name}" for name in names if name in ORDER and backup.part(_of(name)) is None]
     if faults:
         raise UsageError("; ".join(faults), f"parts that can be restored: {', '.join(ORDER)}")
     if not names:
@@ -78,8 +80,13 @@ def restore(tools: Tools, backup: Backup, password: bytes, names: Sequence[str],
     key = backup.open(password)
     for name in names:
         said(name, "begun")
-        with backup.content(key, name) as pieces:
+        with backup.content(key, _of(name)) as pieces:
             said(name, _PARTS[name](tools, Opened(backup, key, pieces)))
+
+
+def _of(name: str) -> str:
+    """The part of a backup that is read."""
+    return "ceph" if name == MONITORS else name
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,10 @@ def _databases(tools: Tools, part: Opened) -> str:
 
 def _ovn(tools: Tools, part: Opened) -> str:
     return _first(tools, part, "ovn", OVN, tools.ctx.design.groups["controller"])
+
+
+def _monitors(tools: Tools, part: Opened) -> str:
+    return monitors.rebuild(tools, lambda: part.backup.content(part.key, "ceph"))
 
 
 def _ceph(tools: Tools, part: Opened) -> str:
@@ -149,6 +160,7 @@ def _switches(tools: Tools, part: Opened) -> str:
 
 
 _PARTS: dict[str, Callable[[Tools, Opened], str]] = {
+    MONITORS: _monitors,
     "databases": _databases,
     "ovn": _ovn,
     "ceph": _ceph,

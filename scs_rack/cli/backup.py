@@ -96,11 +96,14 @@ def register(commands: Commands) -> None:
             "scs-rack backup restore 20261123T023012 databases ovn -r inventory/lab",
             "scs-rack backup restore 20261123T023012 switches --yes-overwrite lab -r inventory/lab",
         ),
-        notes="databases and ovn: what was written since is lost; the cloud's services stand still meanwhile.",
+        notes="databases and ovn: what was written since is lost; the cloud's services stand still meanwhile.\n"
+        "monitors: only when all of Ceph's are lost; made from what the OSDs know; data stays.",
     )
     _common(parser)
     parser.add_argument("name", metavar="NAME", help="see `backup list`")
-    parser.add_argument("parts", metavar="PART", nargs="+", help="databases, ovn, ceph (keys), switches")
+    parser.add_argument(
+        "parts", metavar="PART", nargs="+", help="monitors (of Ceph, all lost), ceph (keys), databases, ovn, switches"
+    )
     parser.add_argument("--yes-overwrite", metavar="RACK", help="name of the rack, in place of the question")
     parser = add_command(
         verbs,

@@ -18,7 +18,7 @@ from scs_rack.engine import runs
 from scs_rack.engine.journal import Journal
 from scs_rack.engine.lock import hold
 from scs_rack.engine.stage import Context
-from scs_rack.errors import Interrupted, UsageError
+from scs_rack.errors import Interrupted, StageFailed, UsageError
 from scs_rack.model.load import load_rack
 from scs_rack.sonic.backup import Kept
 
@@ -288,3 +288,89 @@ def test_names_are_found(ctx, playing):
         shelf.find(shelf.root(ctx.state_dir), None)
     made, _ = taken(ctx)
     assert shelf.find(shelf.root(ctx.state_dir), made.name).made == made.made
+
+
+@pytest.fixture
+def lost(ctx, monkeypatch):
+    """A cluster without monitors; what is sent to whom."""
+    from scs_rack.backup import monitors
+    from scs_rack.days.tools import Tools
+    from scs_rack.remote import Answer
+
+    acts, cluster = [], {"osds": None, "quorum": ["node1", "node2", "node3"], "silent": ()}
+
+    class Runner:
+        def run(self, host, argv, timeout=30.0):
+            del timeout
+            text = " ".join(argv)
+            if host in cluster["silent"]:
+                return Answer(host, 255, "", "no route", 0.0)
+            if "osd stat" in text:
+                known = cluster["osds"]
+                return Answer(host, 1 if known is None else 0, json.dumps({"num_osds": known}), "timed out", 0.0)
+            if "quorum_status" in text:
+                return Answer(host, 0, json.dumps({"quorum_names": cluster["quorum"]}), "", 0.0)
+            if "systemctl" in text:
+                acts.append((host, text.removeprefix("systemctl ")))
+            return Answer(host, 0, "", "", 0.0)
+
+    names = {getattr(monitors, name): name for name in ("COLLECT", "GIVE", "REBUILD", "PLACE", "UNPACK")}
+
+    def feed(_ctx, host, argv, pieces):
+        acts.append((host, names[argv[2]], b"".join(pieces)))
+        return "2"
+
+    def fetch(_ctx, host, argv, sink):
+        acts.append((host, names[argv[2]]))
+        sink(f"store of {host}".encode())
+
+    monkeypatch.setattr(monitors.pipe, "feed", feed)
+    monkeypatch.setattr(monitors.pipe, "fetch", fetch)
+    return Tools(ctx, Runner(), None), acts, cluster
+
+
+def rebuilt(tools):
+    import contextlib
+
+    from scs_rack.backup import monitors
+
+    return monitors.rebuild(tools, lambda: contextlib.nullcontext(iter([b"keys"])))
+
+
+def test_one_store_goes_through_all_hosts_and_then_to_all_monitors(lost):
+    tools, acts, _ = lost
+    assert "made from 6 OSDs" in rebuilt(tools)
+    sent = [act for act in acts if len(act) == 3]
+    assert [(host, what) for host, what, _ in sent] == [
+        ("node1", "COLLECT"), ("node2", "COLLECT"), ("node3", "COLLECT"), ("node1", "UNPACK"), ("node1", "REBUILD"),
+        ("node1", "PLACE"), ("node2", "PLACE"), ("node3", "PLACE"),
+    ]  # fmt: skip
+    assert [data for _, _, data in sent][1:] == [
+        b"store of node1", b"store of node2", b"store of node3", b"keys", *[b"store of node1"] * 3,
+    ]  # fmt: skip
+    units = [words for _, words in (act for act in acts if len(act) == 2) if " " in words]
+    stopped = [number for number, words in enumerate(units) if words.startswith("stop")]
+    started = [number for number, words in enumerate(units) if words.startswith("start ceph-mon")]
+    assert max(stopped) < min(started) < units.index("start ceph-osd.target")
+
+
+def test_monitors_that_answer_and_hosts_that_don_t_forbid_it(lost):
+    tools, acts, cluster = lost
+    cluster["osds"] = 3
+    with pytest.raises(StageFailed, match="know OSDs"):
+        rebuilt(tools)
+    cluster["osds"], cluster["silent"] = 0, ("node2",)
+    with pytest.raises(StageFailed, match="node2 do not answer"):
+        rebuilt(tools)
+    assert acts == []
+    cluster["silent"] = ()
+    rebuilt(tools)
+
+
+def test_no_osd_starts_before_there_is_a_quorum(lost, monkeypatch):
+    tools, acts, cluster = lost
+    monkeypatch.setattr("scs_rack.backup.monitors.QUORUM", -1.0)
+    cluster["quorum"] = ["node1"]
+    with pytest.raises(StageFailed, match="no quorum"):
+        rebuilt(tools)
+    assert not [act for act in acts if "start ceph-osd.target" in act]

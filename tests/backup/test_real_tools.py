@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from scs_rack.backup import checks, restore, sources
+from scs_rack.backup import checks, monitors, restore, sources
 
 
 def bash(program, *words):
@@ -116,3 +116,90 @@ tar --create --gzip --directory /var/lib/ceph/mon/ceph-node1 . > /tmp/mon
     assert first["keys"] >= 2
     assert said[1:4] == ["done", "same", "spared"], "a lone monitor is not stopped for a copy"
     assert json.loads(said[4]) == {"monitors": 1}
+
+
+OSD = """
+set -euo pipefail
+ip link set lo up
+F=6f2f1f3e-5a3c-4f0e-9d7e-2b7f4f3d1c11
+cat > /etc/ceph/ceph.conf <<X
+[global]
+fsid = $F
+mon_host = [v2:127.0.0.1:3300]
+ms_bind_msgr1 = false
+mon_initial_members = node1
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+mon_allow_pool_size_one = true
+osd_crush_chooseleaf_type = 0
+[osd]
+public_addr = 127.0.0.1
+cluster_addr = 127.0.0.1
+osd_memory_target = 939524096
+bluestore_cache_autotune = false
+bluestore_cache_size = 33554432
+X
+A=/etc/ceph/ceph.client.admin.keyring
+ceph-authtool --create-keyring /tmp/k --gen-key -n mon. --cap mon 'allow *' >/dev/null
+ceph-authtool --create-keyring $A --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' >/dev/null
+ceph-authtool /tmp/k --import-keyring $A >/dev/null
+monmaptool --create --addv node1 [v2:127.0.0.1:3300] --fsid $F /tmp/monmap >/dev/null
+chown ceph /tmp/k /tmp/monmap
+install -d -o ceph -g ceph /var/lib/ceph/mon/ceph-node1 /var/lib/ceph/osd/ceph-0 /run/ceph /var/log/ceph
+await() { for _ in $(seq 100); do bash -c "$1" >/dev/null 2>&1 && return; sleep 0.3; done; echo "not: $1" >&2; exit 1; }
+up_mon() {
+  ceph-mon -i node1 --setuser ceph --setgroup ceph >/dev/null 2>&1
+  await 'timeout 8 ceph --connect-timeout 5 quorum_status'
+}
+up_osd() {
+  ceph-osd -i 0 --setuser ceph --setgroup ceph >/dev/null 2>&1
+  await 'timeout 10 ceph osd stat | grep -q " 1 up"'
+}
+ceph-mon --mkfs -i node1 --monmap /tmp/monmap --keyring /tmp/k --setuser ceph --setgroup ceph >/dev/null 2>&1
+touch /var/lib/ceph/mon/ceph-node1/done
+up_mon
+U=$(cat /proc/sys/kernel/random/uuid)
+D=/var/lib/ceph/osd
+truncate -s 4G $D/disk; ln -s $D/disk $D/ceph-0/block; chown ceph $D/disk
+ceph osd new $U >/dev/null
+ceph auth get-or-create osd.0 mon 'allow profile osd' osd 'allow *' -o $D/ceph-0/keyring >/dev/null
+ceph-osd --mkfs -i 0 --osd-uuid $U --setuser ceph --setgroup ceph >/dev/null 2>&1
+chown -R ceph:ceph /var/lib/ceph/osd/ceph-0
+up_osd
+ceph osd pool create volumes 8 8 >/dev/null 2>&1
+ceph auth get-or-create client.glance mon 'profile rbd' >/dev/null
+ceph config set osd osd_max_backfills 2
+echo hello > /tmp/o; timeout 60 rados -p volumes put greeting /tmp/o
+"""
+FORGET = """
+kill $(pidof ceph-osd); while pidof ceph-osd >/dev/null; do sleep 0.1; done
+kill $(pidof ceph-mon); while pidof ceph-mon >/dev/null; do sleep 0.1; done
+rm -rf /var/lib/ceph/mon/ceph-node1
+sed -i 's/key = .*/key = AQBuZndpAAAAABAAxxxxxxxxxxxxxxxxxxxxxw==/' /etc/ceph/ceph.client.admin.keyring
+tar --create --gzip --files-from /dev/null > /tmp/empty
+"""
+
+
+@pytest.mark.root
+def test_monitors_are_made_anew_from_a_real_osd_and_data_is_there(node):
+    said = node(
+        f"""{OSD}
+before=$(ceph auth get-key client.glance)
+{bash(sources.CEPH)} > /tmp/ceph
+echo later >/tmp/o; rados --pool volumes put later /tmp/o; ceph osd pool create second 8 8 >/dev/null 2>&1
+{FORGET}
+{bash(monitors.COLLECT)} < /tmp/empty
+{shlex.join(["bash", "-c", monitors.GIVE])} > /tmp/store
+{bash(monitors.UNPACK)} < /tmp/store
+{bash(monitors.REBUILD, "node1")} < /tmp/ceph
+{shlex.join(["bash", "-c", monitors.GIVE])} > /tmp/store
+ls -d {monitors.FOLDER} 2>/dev/null || true
+{bash(monitors.PLACE, "node1")} < /tmp/store
+up_mon; up_osd
+ceph osd pool ls
+[ "$(ceph auth get-key client.glance)" = "$before" ] && echo same key
+timeout 60 rados --pool volumes get greeting -
+timeout 60 rados --pool volumes get later -
+"""
+    ).stdout.splitlines()
+    assert said == ["1", "done", "done", "done", "volumes", "second", "same key", "hello", "later"]
