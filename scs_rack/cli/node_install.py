@@ -1,7 +1,8 @@
-"""`scs-rack node install`, `reinstall`, `inspect`, `compare`: servers from nothing, by their BMC and the network."""
+"""`scs-rack node install`, `reinstall`, `inspect`, `burnin`, `compare`: by a server's BMC and the network."""
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -59,6 +60,18 @@ def add_install(verbs: Commands) -> None:
     json_option(parser)
     parser = add_command(
         verbs,
+        "burnin",
+        _burnin,
+        "boot the ramdisk and load CPU, memory, disks without data, and the network between pairs of servers",
+        ("scs-rack node burnin node4 node5 -r inventory/berlin1", "scs-rack node burnin node4 --seconds 3600 --json"),
+    )
+    _servers(parser)
+    parser.add_argument(
+        "--seconds", type=int, default=600, metavar="N", help="how long each part lasts, 1 to 86400 (default: 600)"
+    )
+    json_option(parser)
+    parser = add_command(
+        verbs,
         "compare",
         _compare,
         "show what is odd about one of several equal servers, from what their ramdisks told",
@@ -108,14 +121,17 @@ def _run(args: argparse.Namespace, wish: Wish) -> tuple[list[Result], Installer]
     return results, installer
 
 
-def _told(results: Sequence[Result]) -> int:
-    for result in results:
-        print_findings(result.findings)
-        if result.error:
-            print(f"failed: {result.error}")
-        elif result.changed:
-            print(f"{result.device}: {result.diff}")
-    return 1 if any(result.error for result in results) else 0
+def _told(results: Sequence[Result], *, json_too: bool = False) -> int:
+    """Print findings and errors (to stderr where stdout is JSON); the exit code."""
+    with contextlib.redirect_stdout(sys.stderr if json_too else sys.stdout):
+        for result in results:
+            print_findings(result.findings)
+            if result.error:
+                print(f"failed: {result.error}")
+            elif result.changed:
+                print(f"{result.device}: {result.diff}")
+    errors = (result.error or [one for one in result.findings if one.severity == "error"] for result in results)
+    return 1 if any(errors) else 0
 
 
 def _install(args: argparse.Namespace) -> int:
@@ -146,7 +162,24 @@ def _inspect(args: argparse.Namespace) -> int:
     else:
         for name, one in installer.seen.items():
             print("\n".join(inventory.words(name, one)))
-    return _told(results)
+    return _told(results, json_too=args.json)
+
+
+def _burnin(args: argparse.Namespace) -> int:
+    if not 1 <= args.seconds <= 86400:
+        raise UsageError(f"{args.seconds} seconds is no time for a part of a burn-in", "--seconds 600, from 1 to 86400")
+    results, installer = _run(args, Wish(burn_s=args.seconds))
+    if args.json:
+        found = {
+            name: {what: {"passed": passed, "seen": words} for what, (passed, words) in one.items()}
+            for name, one in installer.burnt.items()
+        }
+        print(json.dumps(found, indent=2))
+    else:
+        for name, one in installer.burnt.items():
+            for what, (passed, words) in one.items():
+                print(f"{name}: {what}: {'passed' if passed else 'FAILED'}: {words}")
+    return _told(results, json_too=args.json)
 
 
 def _compare(args: argparse.Namespace) -> int:

@@ -12,6 +12,10 @@ Role = Literal["control", "network", "storage", "compute"]
 """What a server does for the cloud."""
 
 
+BootWay = Literal["http", "pxe", "ipmi"]
+"""A way to boot the ramdisk."""
+
+
 class Nic(Strict):
     """A network port of a server model; its key is the interface's name in the operating system."""
 
@@ -27,8 +31,8 @@ class Disk(Strict):
     size_gb: int = Field(gt=0)
     """Size in GB (10^9 bytes), as the vendor says it."""
     kind: Literal["nvme", "ssd", "hdd"] = "nvme"
-    use: Literal["root", "osd", "unused"]
-    """`root` holds the operating system, `osd` belongs to Ceph."""
+    use: Literal["root", "osd", "key", "unused"]
+    """`root` holds the operating system, `osd` belongs to Ceph, `key` holds the key of an encrypted root."""
     path: str | None = None
     """Stable path of the device (/dev/disk/by-path/…); not needed in the lab."""
 
@@ -66,20 +70,25 @@ class Provision(Strict):
 
     firmware: Literal["bios", "uefi"] = "uefi"
     """How their firmware boots."""
-    boot: list[Literal["http", "pxe"]] = Field(default_factory=list)
-    """Ways to boot from the network, in the order that they are tried; [http, pxe] with UEFI and [pxe] with BIOS when
-    not stated."""
+    boot: list[BootWay] = Field(default_factory=list)
+    """Ways to boot the ramdisk, in the order that they are tried; [http, pxe] with UEFI and [pxe] with BIOS when not
+    stated. `ipmi` is PXE by the boot flags of IPMI, whatever protocol the BMC speaks otherwise."""
     disk: Literal["only", "smallest"] = "only"
     """Which of several disks that fit the root disk's size and kind is written: there must be one only, or the
     smallest."""
+    mirror: bool = False
+    """The two disks of use `root` mirror each other (RAID 1). Refused until a server was seen to boot so."""
+    encrypt: Literal["none", "keyfile"] = "none"
+    """`keyfile`: the root is encrypted (LUKS), and its key lies on the disk of use `key`. Refused until a server was seen
+    to boot so."""
     image: Literal["node", "minimal"] = "node"
     """`node` holds every package of every role; `minimal` only what it takes to log in."""
     esp_mib: int = Field(default=512, ge=128, le=4096)
     """Size of the EFI system partition in MiB; kernel and boot loader lie there."""
 
     @property
-    def ways(self) -> tuple[Literal["http", "pxe"], ...]:
-        """Ways to boot from the network, in order."""
+    def ways(self) -> tuple[BootWay, ...]:
+        """Ways to boot the ramdisk, in order."""
         if self.boot:
             return tuple(self.boot)
         return ("http", "pxe") if self.firmware == "uefi" else ("pxe",)

@@ -7,6 +7,7 @@ system is made with fixed order, times and owners, so that the same root gives t
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
@@ -32,7 +33,7 @@ linux /vmlinuz {KERNEL_WORDS}
 initrd /initrd
 boot
 """
-FORMAT = 1
+FORMAT = 2
 """Grows when what lies in an artefact changes."""
 
 
@@ -49,7 +50,7 @@ class Artifact:
         return cache_root() / "artifacts" / self.digest
 
     def path(self, name: str) -> Path:
-        """A file of it: root.tar.zst, boot.tar, vmlinuz, initrd, sbom.cdx.json, manifest.json."""
+        """A file of it: root.tar.zst, boot.tar, tools.tar.zst, vmlinuz, initrd, sbom.cdx.json, manifest.json."""
         return self.folder / name
 
     @property
@@ -68,7 +69,7 @@ def artifact_of(options: ImageOptions, flavour: Flavour) -> Artifact:
     """The artefact of a definition."""
     base = kit.kit_of(options, options.kernel)
     digest = hashlib.sha256(repr((FORMAT, flavour, base.digest, SYSLINUX, GRUB)).encode())
-    for path in sorted(ramdisk.FILES.iterdir()):
+    for path in sorted(path for path in ramdisk.FILES.rglob("*") if path.is_file()):
         digest.update(path.read_bytes())
     digest.update(Path(ramdisk.__file__).read_bytes())
     if flavour == "node":
@@ -136,9 +137,16 @@ def _build(found: Artifact, base: kit.Kit, root: Path, progress: Progress) -> No
     _archive(base, root, building / "root.tar.zst")
     size = (building / "root.tar.zst").stat().st_size
     progress(f"root file system packed: {size / 2**20:.0f} MiB in {time.monotonic() - started:.0f} s")
+    _compressed(base, ["-C", str(base.files / "tools"), "."], building / "tools.tar.zst")
     (building / "sbom.cdx.json").write_text(sbom.of(root, found.digest, base.files / "packages.txt"), encoding="utf-8")
     files = {path.name: _digest(path) for path in sorted(building.iterdir()) if path.name != "manifest.json"}
-    manifest = {"flavour": found.flavour, "digest": found.digest, "kernel": base.version, "files": files}
+    manifest = {
+        "flavour": found.flavour,
+        "digest": found.digest,
+        "kernel": base.version,
+        "unpacked": unpacked(root) + unpacked(base.modules),
+        "files": files,
+    }
     data = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
     (building / "manifest.json").write_bytes(data)
     (building / "manifest.json.sig").write_bytes(signature.sign(data))
@@ -186,13 +194,32 @@ def epoch(root: Path) -> int:
     return max(times, default=0)
 
 
+def unpacked(folder: Path) -> int:
+    """Bytes that a folder takes on a disk of blocks of 4 KiB: files, folders, and their inodes (256 bytes each)."""
+    blocks, entries = 0, 0
+    for path, _, names in os.walk(folder):
+        entries += 1 + len(names)
+        blocks += 1
+        for name in names:
+            blocks += -(-(Path(path) / name).lstat().st_size // 4096)
+    return blocks * 4096 + entries * 256
+
+
 def _archive(base: kit.Kit, root: Path, target: Path) -> None:
     """Pack the root and the kernel's modules."""
-    tar = [
-        "tar", "-c", "--sort=name", f"--mtime=@{epoch(root)}", "--clamp-mtime", "--numeric-owner", "--xattrs", "--acls",
-        "--one-file-system", "--format=posix", "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+    words = [
+        f"--mtime=@{epoch(root)}", "--clamp-mtime", "--xattrs", "--acls", "--one-file-system",
         "--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./dev/*", "--exclude=./run/*", "--exclude=./kit",
         "-C", str(root), ".", "-C", str(base.files), f"usr/lib/modules/{base.version}",
+    ]  # fmt: skip
+    _compressed(base, words, target)
+
+
+def _compressed(base: kit.Kit, words: list[str], target: Path) -> None:
+    """A tar of fixed order without access times, compressed by the kit's zstd."""
+    tar = [
+        "tar", "-c", "--sort=name", "--numeric-owner", "--format=posix",
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime", *words,
     ]  # fmt: skip
     with target.open("wb") as file, subprocess.Popen(tar, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as packing:
         zstd = ["chroot", str(base.root), "zstd", "-q", "-T2", "-9", "-c"]

@@ -15,9 +15,10 @@ OURS = ("scs-esp", "scs-root")
 
 def fits(stated: Disk, seen: SeenDisk) -> bool:
     """True if this can be the disk that is stated: by its path if that is stated, by size and kind."""
-    size = abs(seen.size - stated.size_gb * 10**9) <= TOLERANCE * stated.size_gb * 10**9
+    size = stated.use == "key" or abs(seen.size - stated.size_gb * 10**9) <= TOLERANCE * stated.size_gb * 10**9
     kind = seen.kind in (stated.kind, "virtual")
-    return size and kind and not seen.removable and (stated.path is None or at(stated.path, seen))
+    removable = seen.removable and stated.use != "key"
+    return size and kind and not removable and (stated.path is None or at(stated.path, seen))
 
 
 def at(path: str, seen: SeenDisk) -> bool:
@@ -35,7 +36,7 @@ def compare(server: str, stated: Mapping[str, Disk], seen: Collection[SeenDisk])
     left = [disk for disk in seen if not disk.removable]
     found: list[Finding] = []
     # those with a path first, so that no other entry of the same size takes their disk
-    for name, disk in sorted(stated.items(), key=lambda item: item[1].path is None):
+    for name, disk in sorted(stated.items(), key=lambda item: (item[1].path is None, item[1].use == "key")):
         match = next((one for one in left if fits(disk, one)), None)
         if match:
             left.remove(match)
@@ -53,26 +54,59 @@ def describe(disk: SeenDisk) -> str:
     return f"{disk.name} ({disk.kind}, {disk.size / 10**9:.1f} GB{serial})"
 
 
-def choose(server: str, root: Disk, rule: str, seen: Collection[SeenDisk]) -> tuple[SeenDisk | None, list[Finding]]:
-    """The disk that the system is written to.
+def choose(
+    server: str, roots: Collection[Disk], rule: str, seen: Collection[SeenDisk]
+) -> tuple[tuple[SeenDisk, ...], list[Finding]]:
+    """The disks that the system is written to.
 
     Args:
         server: name of the server.
-        root: the disk whose use is `root`.
-        rule: `only`: exactly one disk must fit; `smallest`: the smallest of those that fit, by serial number.
+        roots: the disks whose use is `root`: one, or two that mirror each other.
+        rule: `only`: exactly as many disks must fit; `smallest`: the smallest of those that fit, by serial number.
         seen: what is there.
 
     Returns:
-        The disk, or None and why.
+        The disks, one for each that is stated, or none and why.
     """
-    fitting = sorted((disk for disk in seen if fits(root, disk)), key=lambda disk: (disk.size, disk.serial, disk.name))
-    if not fitting:
-        return None, []  # `compare` says so
-    if len(fitting) > 1 and rule == "only":
-        hint = "state the root disk's `path`, or `provision: {disk: smallest}` in the server's model"
-        names = ", ".join(describe(disk) for disk in fitting)
-        return None, [Finding("root-disk-unclear", "error", server, "one disk that can be the root disk", names, hint)]
-    return fitting[0], []
+    chosen: list[SeenDisk] = []
+    for root in sorted(roots, key=lambda one: one.path is None):
+        fitting = sorted(
+            (disk for disk in seen if fits(root, disk) and disk not in chosen),
+            key=lambda disk: (disk.size, disk.serial, disk.name),
+        )
+        if not fitting:
+            return (), []  # `compare` says so
+        meant = 1 if root.path else len(roots) - len(chosen)
+        if len(fitting) > meant and rule == "only":
+            hint = "state the root disk's `path`, or `provision: {disk: smallest}` in the server's model"
+            names = ", ".join(describe(disk) for disk in fitting)
+            what = f"{'one disk' if meant == 1 else f'{meant} disks'} that can be the root disk"
+            return (), [Finding("root-disk-unclear", "error", server, what, names, hint)]
+        chosen.append(fitting[0])
+    return tuple(chosen), []
+
+
+def too_small(server: str, disk: SeenDisk, needed: int) -> list[Finding]:
+    """A disk that can't hold the image, with its EFI system partition (bytes)."""
+    if disk.size >= needed:
+        return []
+    hint = "state a larger root disk, or an image with less in it"
+    expected = f"a root disk of {needed / 10**9:.1f} GB at least"
+    return [Finding("disk-too-small", "error", server, expected, describe(disk), hint)]
+
+
+def key_disk(server: str, disk: SeenDisk, *, wipe: Collection[str]) -> list[Finding]:
+    """Why a key must not be written to a disk: it holds something else than this server's own key."""
+    if not disk.holds or (disk.serial and disk.serial in wipe):
+        return []
+    names = {what for _, what in disk.holds if what.startswith("name:")}
+    if names == {f"name:scs-key-{server}"}:
+        return []
+    held = "; ".join(f"{part}: {what}" for part, what in disk.holds)
+    hint = f"if all of it may be lost: `scs-rack node reinstall {server} --wipe {disk.serial or '(no serial number)'}`"
+    return [
+        Finding("disk-holds-data", "error", server, "an empty disk for the key", f"{describe(disk)} holds {held}", hint)
+    ]
 
 
 def refusals(server: str, disk: SeenDisk, *, reinstall: bool, wipe: Collection[str]) -> list[Finding]:

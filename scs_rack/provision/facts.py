@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from scs_rack.errors import ScsRackError
+from scs_rack.provision import lldp
+from scs_rack.provision.lldp import Neighbour
 
 MOST_BYTES = 256 * 1024
 """What a server may say at most."""
@@ -55,6 +57,7 @@ class Facts:
     words: dict[str, str] = field(default_factory=dict)
     """All else: product_serial, bios_version, cpu_model, …"""
     nics: tuple[SeenNic, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
     disks: tuple[SeenDisk, ...] = ()
 
     @property
@@ -71,6 +74,7 @@ def parse(text: str) -> Facts:
     """
     words: dict[str, str] = {}
     nics: list[SeenNic] = []
+    neighbours: list[Neighbour] = []
     disks: dict[str, SeenDisk] = {}
     for number, fields in _lines(text):
         try:
@@ -78,6 +82,8 @@ def parse(text: str) -> Facts:
                 case ["nic", name, mac, carrier, speed]:
                     mbits = int(speed)
                     nics.append(SeenNic(name, mac.lower(), carrier == "1", mbits if mbits > 0 else None))
+                case ["lldp", nic, frame]:
+                    neighbours += lldp.neighbours(nic, frame)
                 case ["disk", name, size, kind, serial, wwid, model, removable]:
                     disks[name] = SeenDisk(
                         name, int(size), kind, serial.strip(), wwid, model.strip(), removable.strip() == "1"
@@ -96,7 +102,7 @@ def parse(text: str) -> Facts:
         memory, cpus, firmware = int(words.pop("memory_kib")), int(words.pop("cpus")), words.pop("firmware")
     except (KeyError, ValueError) as error:
         raise NoFacts(f"the ramdisk's report lacks {error}") from error
-    return Facts(firmware, memory, cpus, words, tuple(nics), tuple(disks.values()))
+    return Facts(firmware, memory, cpus, words, tuple(nics), tuple(neighbours), tuple(disks.values()))
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from scs_rack.design import Design, NodeDesign
 from scs_rack.model.server import Provision
-from scs_rack.provision import disks
+from scs_rack.provision import cabling, disks
 from scs_rack.provision.facts import Facts, SeenDisk
 from scs_rack.results import Finding
 
@@ -16,23 +16,69 @@ MEMORY_PART = 0.88
 class Verdict:
     """What follows from a look at a server."""
 
-    disk: SeenDisk | None
-    """The disk to write; None when nothing may be written."""
+    disks: tuple[SeenDisk, ...]
+    """The disks to write: one, or two that mirror each other; none when nothing may be written."""
     findings: tuple[Finding, ...]
+    key_disk: SeenDisk | None = None
+    """The disk that takes the key of an encrypted root."""
 
     @property
     def good(self) -> bool:
         """True if the server may be installed."""
-        return self.disk is not None and not any(one.severity == "error" for one in self.findings)
+        return bool(self.disks) and not any(one.severity == "error" for one in self.findings)
 
 
 def judge(
-    design: Design, node: NodeDesign, facts: Facts, *, reinstall: bool = False, wipe: frozenset[str] = frozenset()
+    design: Design,
+    node: NodeDesign,
+    facts: Facts,
+    *,
+    reinstall: bool = False,
+    wipe: frozenset[str] = frozenset(),
+    image_bytes: int = 0,
 ) -> Verdict:
-    """Compare a server with the rack file and choose the disk to write: all differences at once."""
+    """Compare a server with the rack file and choose the disks to write: all differences at once.
+
+    Args:
+        design: the rack.
+        node: the server that is meant.
+        facts: what its ramdisk said.
+        reinstall: the operator typed its name.
+        wipe: serial numbers of disks that the operator named.
+        image_bytes: what the image takes on a disk.
+    """
+    options = design.rack.model(node.name).provision or Provision()
+    found = differences(design, node, facts)
+    roots = [disk for disk in node.disks.values() if disk.use == "root"]
+    chosen, unclear = disks.choose(node.name, roots, options.disk, facts.disks)
+    found += unclear
+    for disk in chosen:
+        found += disks.refusals(node.name, disk, reinstall=reinstall, wipe=wipe)
+        found += disks.too_small(node.name, disk, image_bytes + options.esp_mib * 2**20)
+    key = None
+    if options.encrypt == "keyfile" and chosen:
+        stated = next(disk for disk in node.disks.values() if disk.use == "key")
+        others = [disk for disk in node.disks.values() if disk.use != "key"]
+        fitting = [
+            one
+            for one in facts.disks
+            if one not in chosen and disks.fits(stated, one) and not any(disks.fits(other, one) for other in others)
+        ]
+        if len(fitting) == 1:
+            key = fitting[0]
+            found += disks.key_disk(node.name, key, wipe=wipe)
+        else:
+            names = ", ".join(disks.describe(one) for one in fitting) or "none"
+            hint = "state the `path` of the disk for the key"
+            found.append(Finding("key-disk-unclear", "error", node.name, "one disk for the key", names, hint))
+    return Verdict(chosen, tuple(found), key)
+
+
+def differences(design: Design, node: NodeDesign, facts: Facts) -> list[Finding]:
+    """All that is not as the rack file says."""
     model = design.rack.model(node.name)
     options = model.provision or Provision()
-    found = [*_macs(design, node, facts), *_identity(design, node, facts)]
+    found = [*_macs(design, node, facts), *_identity(design, node, facts), *cabling.judge(design, node, facts)]
     if facts.firmware != options.firmware:
         hint = "set the boot mode in the server's setup, or `provision: {firmware: …}` in its model"
         found.append(Finding("boot-mode", "error", node.name, options.firmware, facts.firmware, hint))
@@ -46,13 +92,7 @@ def judge(
         severity = "error" if facts.cpus < model.cpus else "warning"
         hint = "threads of all processors count; is SMT as it was meant?"
         found.append(Finding("cpus-differ", severity, node.name, str(model.cpus), str(facts.cpus), hint))  # type: ignore[arg-type]
-    found += disks.compare(node.name, node.disks, facts.disks)
-    root = next(disk for disk in node.disks.values() if disk.use == "root")
-    chosen, unclear = disks.choose(node.name, root, options.disk, facts.disks)
-    found += unclear
-    if chosen is not None:
-        found += disks.refusals(node.name, chosen, reinstall=reinstall, wipe=wipe)
-    return Verdict(chosen, tuple(found))
+    return found + disks.compare(node.name, node.disks, facts.disks)
 
 
 def _macs(design: Design, node: NodeDesign, facts: Facts) -> list[Finding]:

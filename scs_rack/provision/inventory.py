@@ -9,6 +9,7 @@ from typing import Any
 
 from scs_rack.files import write_file
 from scs_rack.provision.facts import Facts, SeenDisk, SeenNic
+from scs_rack.provision.lldp import Neighbour
 
 _ENDING = ".facts.json"
 _OWN = {"product_serial", "product_uuid"}
@@ -22,12 +23,19 @@ def keep(state_dir: Path, server: str, facts: Facts) -> None:
     write_file(folder / f"{server}{_ENDING}", json.dumps(plain(facts), indent=1) + "\n", 0o600)
 
 
+def keep_burnin(state_dir: Path, server: str, results: Mapping[str, tuple[bool, str]]) -> None:
+    """Remember what a burn-in told."""
+    plain_words = {what: {"passed": passed, "seen": words} for what, (passed, words) in results.items()}
+    write_file(state_dir / "provision" / f"{server}.burnin.json", json.dumps(plain_words, indent=1) + "\n", 0o600)
+
+
 def kept(state_dir: Path) -> dict[str, Facts]:
     """All that is remembered, by server."""
     found = {}
     for path in sorted((state_dir / "provision").glob(f"*{_ENDING}")):
         stated: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stated["nics"] = tuple(SeenNic(**one) for one in stated["nics"])
+        stated["neighbours"] = tuple(Neighbour(**one) for one in stated.get("neighbours", ()))
         stated["disks"] = tuple(
             SeenDisk(**{**one, "holds": tuple((part, what) for part, what in one["holds"])}) for one in stated["disks"]
         )
@@ -49,7 +57,8 @@ def words(server: str, facts: Facts) -> list[str]:
     ]
     for nic in facts.nics:
         speed = f", {nic.speed} Mb/s" if nic.speed else ""
-        lines.append(f"  port {nic.name}: {nic.mac}, {'link' if nic.carrier else 'no link'}{speed}")
+        heard = "".join(f", hears {one.device} {one.port}" for one in facts.neighbours if one.nic == nic.name)
+        lines.append(f"  port {nic.name}: {nic.mac}, {'link' if nic.carrier else 'no link'}{speed}{heard}")
     for disk in facts.disks:
         held = ", ".join(f"{part} {what}" for part, what in disk.holds) or "empty"
         health = f", SMART {disk.smart}" if disk.smart else ""

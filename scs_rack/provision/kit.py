@@ -24,9 +24,13 @@ Kernel = Literal["cloud", "generic"]
 PACKAGES = (
     "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "openssh-server", "sudo", "python3", "ca-certificates",
     "busybox-static", "curl", "zstd", "fdisk", "e2fsprogs", "dosfstools", "mtools", "syslinux", "syslinux-common",
-    "efibootmgr", "util-linux", "smartmontools",
+    "efibootmgr", "util-linux", "smartmontools", "tcpdump", "mdadm", "cryptsetup-bin", "xorriso",
+    "frr", "frr-pythontools", "openvswitch-switch", "lldpd", "chrony", "tzdata", "iputils-ping", "procps",
 )  # fmt: skip
-"""What the small Debian holds: what a node needs to be reached, and the ramdisk's tools."""
+"""What the small Debian holds: what a node needs to be reached, what the stage `base` configures, and the ramdisk's
+tools."""
+TOOLS = ("fio", "iperf3", "stress-ng")
+"""What burn-in calls: carried beside the ramdisk, and fetched by it when it is asked to."""
 _DPKG = ("path-exclude=/usr/share/man/*", "path-exclude=/usr/share/doc/*", "path-include=/usr/share/doc/*/copyright",
          "path-exclude=/usr/share/locale/*", "path-exclude=/usr/share/info/*", "force-unsafe-io")  # fmt: skip
 _STEP = Path(str(resources.files("scs_rack.provision"))) / "kit.sh"
@@ -77,7 +81,7 @@ class Kit:
 
 def kit_of(options: ImageOptions, kernel: Kernel) -> Kit:
     """The kit of an image definition: its digest covers suite, kernel, packages and steps, not the mirror."""
-    digest = hashlib.sha256(repr((options.suite, kernel, PACKAGES, _DPKG)).encode())
+    digest = hashlib.sha256(repr((options.suite, kernel, PACKAGES, TOOLS, _DPKG)).encode())
     digest.update(_STEP.read_bytes())
     return Kit(kernel, digest.hexdigest()[:16])
 
@@ -127,7 +131,7 @@ def _build(kit: Kit, options: ImageOptions, progress: Progress) -> None:
         "mmdebstrap", "--variant=apt", "--mode=root", "--format=directory", f"--include={','.join(PACKAGES)}",
         *(f"--dpkgopt={option}" for option in _DPKG),
         *(f"--aptopt={option}" for option in ('Apt::Install-Recommends "false"', *sources.apt_options())),
-        f'--customize-hook={_STEP} "$1" {package}',
+        f'--customize-hook={_STEP} "$1" {package} {" ".join(TOOLS)}',
         options.suite, str(building / "root"), *sources.lines_for(options.suite, options.mirror),
     ]  # fmt: skip
     with log.open("wb") as record:

@@ -19,14 +19,15 @@ from scs_rack.provision.tools import PATH
 FILES = Path(__file__).parent / "ramdisk"
 PROGRAMS = (
     "curl", "zstd", "tar", "sfdisk", "wipefs", "blkid", "lsblk", "mke2fs", "mkfs.vfat", "syslinux", "efibootmgr",
-    "modprobe", "smartctl", "mcopy", "mattrib",
+    "modprobe", "smartctl", "mcopy", "mattrib", "mtype", "tee", "dd", "tcpdump", "mdadm", "cryptsetup",
 )  # fmt: skip
 """Programs of the kit that the agent calls and BusyBox lacks (or has in a weaker form); SYSLINUX calls mtools."""
 MODULES = (
     "kernel/drivers/ata/", "kernel/drivers/scsi/", "kernel/drivers/nvme/host/", "kernel/drivers/virtio/",
     "kernel/drivers/block/virtio_blk", "kernel/drivers/message/fusion/", "kernel/drivers/net/ethernet/",
     "kernel/drivers/net/virtio_net", "kernel/drivers/char/hw_random/virtio-rng", "kernel/drivers/net/phy/",
-    "kernel/drivers/md/raid1", "kernel/drivers/md/dm-crypt", "kernel/drivers/cdrom/", "kernel/drivers/usb/host/",
+    "kernel/drivers/md/raid1", "kernel/drivers/md/dm-crypt", "kernel/crypto/", "kernel/arch/x86/crypto/",
+    "kernel/lib/crypto/", "kernel/drivers/cdrom/", "kernel/drivers/usb/host/",
     "kernel/drivers/usb/storage/usb-storage", "kernel/fs/ext4/", "kernel/fs/fat/", "kernel/fs/nls/",
     "kernel/fs/isofs/", "kernel/fs/efivarfs/",
 )  # fmt: skip
@@ -52,6 +53,8 @@ def make(kit: Kit, target: Path) -> None:
         for name in ("init", "agent"):
             shutil.copy(FILES / name, root / name)
             (root / name).chmod(0o755)
+        shutil.copytree(FILES / "lib", root / "usr/lib/scs-rack")
+        (root / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n", encoding="ascii")
         shutil.copy(kit.root / "usr/lib/SYSLINUX/gptmbr.bin", root / "usr/lib/gptmbr.bin")
         codepages = "usr/lib/x86_64-linux-gnu/gconv"
         shutil.copytree(kit.root / codepages / "gconv-modules.d", root / codepages / "gconv-modules.d")

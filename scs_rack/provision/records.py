@@ -22,6 +22,8 @@ class Record:
     """How it was booted from the network."""
     installed: str = ""
     """When it was done (ISO 8601)."""
+    boot_order: str = ""
+    """What firmware booted from, right after it was done; empty where it does not tell."""
 
 
 def path(state_dir: Path, server: str) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scs_rack.bmc.stream import stream
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
-from scs_rack.provision import artifact, records
+from scs_rack.provision import artifact, boot_order, records
 from scs_rack.provision.install import Installer, Wish
 from scs_rack.remote import Answer, run_many
 from scs_rack.results import Change, Finding, Result
@@ -58,13 +58,13 @@ class ProvisionStage:
             yield from stream(lambda: _install(ctx, wanted))
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
-        """Ask every server over SSH who it is and which disk it runs from."""
+        """Ask every server over SSH who it is, which disk it runs from, and what its firmware boots next time."""
         ours = [name for name in ctx.design.in_service if ctx.selected(name) and ctx.design.rack.model(name).provision]
         known = [name for name in ours if records.installed(ctx.state_dir, name)]
         for name in sorted(set(ours) - set(known)):
             yield Finding("not-installed", "error", name, "installed", "not installed", "`scs-rack up` installs it")
         end = time.monotonic() + ctx.wait_for(GATE_WAIT)
-        command = ["sh", "-c", "head -n 1 /etc/scs-rack/server; findmnt -no UUID /"]
+        command = ["sh", "-c", f"head -n 1 /etc/scs-rack/server; findmnt -no UUID /\n{boot_order.COMMAND}"]
         answers = run_many(ctx, known, command)
         while any(answer.unreachable for answer in answers.values()) and time.monotonic() < end:
             if ctx.stop.wait(2):
@@ -83,10 +83,15 @@ def _judge(ctx: Context, name: str, answer: Answer) -> Iterator[Finding]:
     if not answer.ok:
         hint = "see its console: `scs-rack node console`"
         yield Finding("ssh-unreachable", "error", name, "an answer over SSH", answer.why, hint)
-    elif answer.out.split() != [name, uuid]:
-        seen = " on ".join(answer.out.split())
+        return
+    lines = answer.out.splitlines()
+    if lines[:2] != [name, uuid]:
+        seen = " on ".join(lines[:2])
         hint = f"it boots another disk, or was installed by somebody else; `scs-rack node reinstall {name}`"
         yield Finding("other-installation", "error", name, f"{name} on {uuid}", seen, hint)
+    order = boot_order.parse(answer.out)
+    if order is not None and record is not None:
+        yield from boot_order.judge(name, order, record.boot_order)
 
 
 async def _install(ctx: Context, names: list[str]) -> AsyncIterator[Result]:

@@ -8,14 +8,16 @@ import pytest
 
 from scs_rack.provision import ramdisk
 
-LINES = (ramdisk.FILES / "agent").read_text().splitlines()
-FUNCTIONS = "\n".join(LINES[: LINES.index("umask 022")])
+HEAD = (ramdisk.FILES / "agent").read_text().partition(". /lib/scs-rack/")[0]
+PARTS = ("words", "facts", "disks", "stream", "loader", "burnin")
+FUNCTIONS = HEAD + "\n".join((ramdisk.FILES / "lib" / part).read_text() for part in PARTS)
 LOOK = FUNCTIONS[FUNCTIONS.index("holds() {") : FUNCTIONS.index("facts() {")]
 """The function that looks at disks, to be run on files of another folder."""
 STUBS = """
 tell() { echo "tell $*"; }
 fail() { echo "fail $*"; exit 1; }
 fetch() { cat "$1"; }
+ROOT=/dev/vda2 UPSTREAM='' RELAY=''
 progress() { :; }
 blkid() { /usr/sbin/blkid "$@"; }
 wipefs() { /usr/sbin/wipefs "$@"; }

@@ -3,7 +3,7 @@
 import pytest
 
 from scs_rack.model import Disk
-from scs_rack.provision.disks import choose, compare, fits, refusals
+from scs_rack.provision.disks import choose, compare, fits, key_disk, refusals, too_small
 from scs_rack.provision.facts import SeenDisk
 
 GB = 10**9
@@ -44,10 +44,37 @@ def test_a_stated_path_means_one_disk(path, expected):
 
 def test_two_disks_that_fit_are_unclear_unless_the_smallest_is_meant():
     both = [disk("sdb", 481 * GB, serial="B"), disk("sda", 480 * GB, serial="A")]
-    chosen, findings = choose("node1", ROOT, "only", both)
-    assert chosen is None
+    chosen, findings = choose("node1", [ROOT], "only", both)
+    assert chosen == ()
     assert [one.type for one in findings] == ["root-disk-unclear"]
-    assert choose("node1", ROOT, "smallest", both)[0] == both[1]
+    assert choose("node1", [ROOT], "smallest", both)[0] == (both[1],)
+
+
+def test_a_mirror_takes_two_disks_that_fit():
+    three = [disk(name, serial=name) for name in ("sda", "sdb", "sdc")]
+    assert choose("node1", [ROOT, ROOT], "only", three[:2])[0] == (three[0], three[1])
+    assert choose("node1", [ROOT, ROOT], "only", three[:1]) == ((), [])
+    assert [one.type for one in choose("node1", [ROOT, ROOT], "only", three)[1]] == ["root-disk-unclear"]
+    stated = Disk(size_gb=480, kind="ssd", use="root", path="/dev/disk/by-id/ata-X_sdc")
+    assert choose("node1", [ROOT, stated], "smallest", three)[0] == (three[2], three[0])
+
+
+@pytest.mark.parametrize(
+    ("holds", "expected"),
+    [
+        ((), []),
+        ((("sdb", "table:gpt"), ("sdb1", "name:scs-key-node1")), []),
+        ((("sdb", "table:gpt"), ("sdb1", "name:scs-key-node2")), ["disk-holds-data"]),
+        ((("sdb1", "ext4"),), ["disk-holds-data"]),
+    ],
+)
+def test_a_key_is_written_where_nothing_else_is(holds, expected):
+    assert [one.type for one in key_disk("node1", disk("sdb", holds=holds), wipe=[])] == expected
+
+
+def test_a_disk_that_is_too_small_is_said():
+    assert too_small("node1", disk(), 480 * GB) == []
+    assert [one.type for one in too_small("node1", disk(), 480 * GB + 1)] == ["disk-too-small"]
 
 
 def test_missing_disks_are_all_listed_and_a_path_is_served_first():

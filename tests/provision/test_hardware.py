@@ -35,7 +35,7 @@ def kinds(report, **allowed):
 def test_the_right_server_is_good_and_its_root_disk_is_chosen():
     verdict = judge(DESIGN, NODE, parse(REPORT))
     assert verdict.good
-    assert verdict.disk.name == "vda"
+    assert [disk.name for disk in verdict.disks] == ["vda"]
     assert verdict.findings == ()
 
 

@@ -66,7 +66,7 @@ def play(tmp_path, monkeypatch):
 
         monkeypatch.setattr(installer, "_power", power)
         monkeypatch.setattr(installer, "_target", lambda _name: None)
-        monkeypatch.setattr(installer, "_seen_running", lambda _server: asyncio.sleep(0))
+        monkeypatch.setattr(installer, "_seen_running", lambda *_: asyncio.sleep(0))
         installer.fleet = Fleet(on=on)
         return asyncio.run(installer._one(installer.fleet, server)), said
 
@@ -94,7 +94,7 @@ def test_the_next_way_is_tried_by_itself_and_told(play):
     result, _ = play("metal2", lambda does, way, _: writes(does) if way == "pxe" else None, report=UEFI)
     assert result.error is None
     assert "by PXE" in result.diff
-    assert [(one.type, one.severity) for one in result.findings] == [("bmc-boot-failed", "warning")]
+    assert [(one.type, one.severity) for one in result.findings] == [("bmc-did-nothing", "warning")]
     assert "nothing at all" in result.findings[0].seen
 
 

@@ -37,6 +37,8 @@ CHECKS: tuple[Check, ...] = (
     devices.management_nic,
     devices.users,
     provision.boot_ways,
+    provision.not_offered,
+    provision.root_disks,
     provision.boot_address,
     units.unit_above_rack,
     units.unit_overlap,

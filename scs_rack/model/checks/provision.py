@@ -15,6 +15,34 @@ def boot_ways(draft: Draft) -> Iterator[Problem]:
             yield Problem(("server_models", name, "provision", "boot"), "BIOS can't boot over HTTP", hint)
 
 
+def not_offered(draft: Draft) -> Iterator[Problem]:
+    """What the ramdisk could do and nobody has seen a server boot from."""
+    for name, model in draft.server_models.items():
+        stated = model.provision
+        path = ("server_models", name, "provision")
+        if stated and stated.mirror:
+            hint = "leave `mirror` out; a RAID controller can mirror the root disk"
+            yield Problem((*path, "mirror"), "no server was seen to boot from a mirror yet, so none is made", hint)
+        if stated and stated.encrypt != "none":
+            hint = "leave `encrypt` out"
+            yield Problem((*path, "encrypt"), "no server was seen to boot from an encrypted root yet", hint)
+
+
+def root_disks(draft: Draft) -> Iterator[Problem]:
+    """The root is written to one disk, and a disk for a key is of use only where a root is encrypted."""
+    for name, server in draft.servers.items():
+        model, disks = draft.server_models.get(server.model), draft.disks(name)
+        if model is None or model.provision is None or disks is None:
+            continue
+        roots = [disk for disk, stated in disks.items() if stated.use == "root"]
+        keys = [disk for disk, stated in disks.items() if stated.use == "key"]
+        if len(roots) > 1 and not model.provision.mirror:
+            names, hint = ", ".join(roots), "give one of them another use"
+            yield Problem(("servers", name), f"two disks for the root ({names}), which is written once", hint)
+        if keys and model.provision.encrypt == "none":
+            yield Problem(("servers", name), f"{keys[0]} is for a key, and nothing is encrypted", "say `use: unused`")
+
+
 def boot_address(draft: Draft) -> Iterator[Problem]:
     """Each server that is installed over the network is known by the MAC address of its management port."""
     for name, server in draft.servers.items():

@@ -13,8 +13,10 @@ HTTP_PORT = 8069
 """TCP port for boot loaders, kernels, ramdisks and images."""
 HTTPS_PORT = 8070
 """TCP port for what ramdisks and manager tell each other."""
+RELAY_PORT = 8071
+"""TCP port on which a ramdisk hands on the image."""
 
-Job = Literal["install", "inspect"]
+Job = Literal["install", "inspect", "burnin"]
 
 
 @dataclass

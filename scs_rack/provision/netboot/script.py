@@ -3,6 +3,9 @@
 from scs_rack.provision.artifact import CONSOLE
 from scs_rack.provision.netboot.callers import Caller, Place
 
+LISTEN = 35
+"""Seconds that a server that is looked at listens for its neighbours: they tell themselves every 30."""
+
 
 def boot_script(place: Place, caller: Caller, now: int) -> str:
     """Boot the ramdisk; a server that is finished goes on to its disk.
@@ -15,6 +18,8 @@ def boot_script(place: Place, caller: Caller, now: int) -> str:
     if caller.finished:
         return "#!ipxe\nexit\n"
     words = f"initrd=initrd initrd=trust {CONSOLE} quiet panic=30 scs.url={place.https} scs.mac={caller.mac}"
+    if caller.job == "inspect":
+        words += f" scs.listen={LISTEN}"
     return (
         "#!ipxe\n"
         f"kernel {place.http(caller, 'vmlinuz')} {words} scs.token={caller.token} scs.now={now}\n"

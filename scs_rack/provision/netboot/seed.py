@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import uuid
 from dataclasses import dataclass
 
 from scs_rack.design import Design, NodeDesign
@@ -32,6 +33,13 @@ UseDNS no
 _MASKED = ("sshd-keygen.service", "systemd-firstboot.service", "systemd-networkd-wait-online.service")
 
 
+def new_ids() -> "Ids":
+    """Names that nobody else has."""
+    raid = uuid.uuid4().hex
+    parts = ":".join(raid[at : at + 8] for at in range(0, 32, 8))
+    return Ids(str(uuid.uuid4()), uuid.uuid4().hex[:8], parts, str(uuid.uuid4()), str(uuid.uuid4()))
+
+
 @dataclass(frozen=True)
 class Ids:
     """Names of what is made on the disk."""
@@ -39,6 +47,11 @@ class Ids:
     root_uuid: str
     esp_id: str
     """Serial number of the FAT file system: eight hexadecimal digits."""
+    raid_uuid: str = ""
+    """Of the mirror, in mdadm's form: four times eight hexadecimal digits."""
+    luks_uuid: str = ""
+    key_uuid: str = ""
+    """Of the partition that holds the key."""
 
 
 def files(design: Design, node: NodeDesign, public_key: str, ids: Ids, image: str) -> dict[str, tuple[int, str]]:

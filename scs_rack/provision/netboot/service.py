@@ -1,9 +1,11 @@
 """Run the boot service for as long as a block lasts: dnsmasq, HTTP, HTTPS; what servers do comes as events."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,7 +50,9 @@ async def running(state_dir: Path, place: Place, callers: list[Caller], kit: Kit
             f"can't answer servers: {error.strerror or error}", "does another installation run?"
         ) from error
     try:
-        async with _dnsmasq([program, f"--conf-file={conf}", "--pid-file", f"--user={_user()}"], folder, desk):
+        async with _dnsmasq(
+            [program, f"--conf-file={conf}", "--pid-file", f"--user={_user()}", f"--group={_user()}"], folder, desk
+        ):
             yield
     finally:
         for runner in runners:
@@ -56,14 +60,30 @@ async def running(state_dir: Path, place: Place, callers: list[Caller], kit: Kit
 
 
 def _user() -> str:
-    """TFTP reads what the state folder may keep from others: as root in that case."""
+    """User and group: TFTP reads what the state folder may keep from others, so root where we are.
+
+    A change of the group would also cancel the signal by which dnsmasq ends with a manager that is killed.
+    """
     return "root" if os.geteuid() == 0 else ""
+
+
+def _end_leftover(conf: str) -> None:
+    """End a dnsmasq that a killed manager of this rack left: it would hand out addresses of files that are gone."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if conf in words and words[0].endswith("dnsmasq"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.parent.name), signal.SIGTERM)
 
 
 @asynccontextmanager
 async def _dnsmasq(command: list[str], folder: Path, desk: Desk) -> AsyncIterator[None]:
+    _end_leftover(command[1])
     process = await asyncio.create_subprocess_exec(
-        *command, "--keep-in-foreground",
+        "setpriv", "--pdeathsig", "TERM", *command, "--keep-in-foreground",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     log = folder / "dnsmasq.log"

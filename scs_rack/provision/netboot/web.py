@@ -19,9 +19,10 @@ from scs_rack.provision.netboot.dhcp import UEFI_LOADER
 from scs_rack.provision.netboot.script import boot_script
 
 HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
-_FILES = {"vmlinuz": "vmlinuz", "initrd": "initrd", "root.tar.zst": "root.tar.zst", "boot.tar": "boot.tar"}
+_FILES = ("vmlinuz", "initrd", "root.tar.zst", "boot.tar", "tools.tar.zst")
 
-What = Literal["script", "file", "hello", "phase", "failed", "done"]
+What = Literal["script", "file", "hello", "phase", "failed", "burnin", "burnt", "done"]
+"""`burnin`: one result of a burn-in, `burnt`: that was all of them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Desk(Protocol):
 
     def seed(self, caller: Caller) -> bytes:
         """The tar that makes the image this server."""
+        ...
+
+    async def meet(self, caller: Caller, what: Literal["turn", "pair"]) -> dict[str, str]:
+        """Variables for a server that does something together with others."""
         ...
 
     def told(self, told: Told) -> None:
@@ -98,6 +103,9 @@ class Web:
         app.router.add_post("/failed", self._failed)
         app.router.add_post("/done", self._done)
         app.router.add_get("/seed", self._give_seed)
+        app.router.add_get("/{what:turn|pair}", self._meet)
+        app.router.add_post("/burnin", self._burnin)
+        app.router.add_post("/burnt", self._burnt)
         return app
 
     async def start(self, cert: Path, key: Path) -> list[web.AppRunner]:
@@ -145,7 +153,7 @@ class Web:
         if name not in _FILES:
             raise web.HTTPNotFound
         self._desk.told(Told(caller, "file", name))
-        return web.FileResponse(self._desk.artifact(caller).path(_FILES[name]))
+        return web.FileResponse(self._desk.artifact(caller).path(name))
 
     # Over HTTPS
 
@@ -169,7 +177,7 @@ class Web:
         if answer.job is None:
             return web.Response(status=409, text=f"{answer.refusal}\n")
         job = {**answer.job, "SESSION": caller.session}
-        return web.Response(text="".join(f"{name}={shlex.quote(value)}\n" for name, value in job.items()))
+        return _variables(job)
 
     async def _phase(self, request: web.Request) -> web.Response:
         caller = self._caller(request, "session")
@@ -185,6 +193,20 @@ class Web:
         self._desk.told(Told(caller, "failed", "\n".join(lines[:40])))
         return web.Response()
 
+    async def _meet(self, request: web.Request) -> web.Response:
+        what: Literal["turn", "pair"] = "turn" if request.match_info["what"] == "turn" else "pair"
+        return _variables(await self._desk.meet(self._caller(request, "session"), what))
+
+    async def _burnin(self, request: web.Request) -> web.Response:
+        caller = self._caller(request, "session")
+        fields = (await request.read()).decode(errors="replace").strip().split("\t")
+        self._desk.told(Told(caller, "burnin", "\t".join(_plain(one) for one in (*fields, "", "", "")[:3])))
+        return web.Response()
+
+    async def _burnt(self, request: web.Request) -> web.Response:
+        self._desk.told(Told(self._caller(request, "session"), "burnt"))
+        return web.Response()
+
     async def _give_seed(self, request: web.Request) -> web.Response:
         return web.Response(body=self._desk.seed(self._caller(request, "session")))
 
@@ -196,6 +218,11 @@ class Web:
         caller.finished, caller.session = True, ""
         self._desk.told(Told(caller, "done", key))
         return web.Response()
+
+
+def _variables(found: dict[str, str]) -> web.Response:
+    """Lines that a shell can take in."""
+    return web.Response(text="".join(f"{name}={shlex.quote(value)}\n" for name, value in found.items()))
 
 
 def _plain(text: str) -> str:
