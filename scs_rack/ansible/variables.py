@@ -7,6 +7,7 @@ from typing import Any
 from scs_rack import pki, vault
 from scs_rack.design import make_design
 from scs_rack.design.inventory import inventory
+from scs_rack.engine import settled
 from scs_rack.errors import UsageError
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir as state_of
@@ -55,7 +56,9 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
     if secrets:
         shared["secrets"] = secrets
     content["all"]["vars"] |= shared
+    guarded = settled.guarded(state_dir)
     for name in design.in_service:
+        content["_meta"]["hostvars"][name]["settled"] = name in guarded
         cert, key = pki.node_files(state_dir, name)
         own = {"node_cert_file": str(cert), "node_key_file": str(key)}
         content["_meta"]["hostvars"][name]["pki"] = shared["pki"] | own

@@ -4,9 +4,11 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from rich.console import Console
 
+from scs_rack.cli.allow import allow_option
 from scs_rack.cli.bmc_common import confirm, yes_option
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, ordered, watching
@@ -89,7 +91,8 @@ def add_days(verbs: Commands) -> None:
         ),
     )
     _dead_options(parser)
-    _verb(
+    allow_option(parser)
+    parser = _verb(
         verbs,
         "rejoin",
         rejoin,
@@ -99,6 +102,7 @@ def add_days(verbs: Commands) -> None:
             _REJOIN,
         ),
     )
+    allow_option(parser)
 
 
 def _verb(verbs: Commands, name: Purpose, make: Make, texts: tuple[str, tuple[str, ...], str]) -> Parser:
@@ -143,6 +147,7 @@ def _run(args: argparse.Namespace, purpose: Purpose, make: Make) -> int:
     whole = argparse.Namespace(rack=args.rack, first=None, last=None, limit=None)
     with ordered(whole) as order:
         steps = make(order, wish)
+        steps = replace(steps, options=steps.options | {"allow": tuple(getattr(args, "allow", []))})
         forecast = _foreseen(args, steps)
         if args.plan:
             return 1 if forecast.errors else 0

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from scs_rack.cli.allow import allow_option, allowed
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, ordered, range_options, watching
 from scs_rack.engine.bring_up import bring_up
@@ -31,12 +32,14 @@ def register(commands: Commands) -> None:
         action="store_true",
         help="run every stage in full, also those that an unfinished run before completed",
     )
+    allow_option(parser)
     json_option(parser)
 
 
 def _up(args: argparse.Namespace) -> int:
-    with ordered(args) as order:
-        _runs(order.state_dir)
+    with ordered(args) as wanted:
+        _runs(wanted.state_dir)
+        order = allowed(args, wanted)
         with watching(order, json=args.json) as watch:
             run = bring_up(order, watch)
         spent = cost(run.folder)

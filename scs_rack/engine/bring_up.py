@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scs_rack.design import Design
-from scs_rack.engine import runs
+from scs_rack.engine import runs, settled
 from scs_rack.engine.execute import GOOD, Execution
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.graph import layers
@@ -22,6 +22,11 @@ from scs_rack.engine.stage import Context, Stage, Stop
 from scs_rack.errors import UsageError
 from scs_rack.prepare import prepare
 from scs_rack.results import StageOutcome
+
+ROLLING: frozenset[runs.Purpose] = frozenset({"rotate", "renew", "upgrade", "stop", "start"})
+"""Runs that take servers out of service one after the other, or the whole rack."""
+SERVES = "cloud"
+"""The stage after which servers are in service."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,23 @@ def bring_up(order: Order, watch: Watch, purpose: runs.Purpose = "up") -> runs.R
             listener = Listeners([JournalListener(journal, mark), watch(ctx.run_dir)])
             for note in notes:
                 listener.note(note)
-            _conclude(ctx, journal, Execution(order.stages, ctx, listener, done=done).run(), order)
+            with _allowing(order, purpose):
+                ends = Execution(order.stages, ctx, listener, done=done).run()
+            _conclude(ctx, journal, ends, order)
+            if _all_good(ends, order) and order.limit is None and SERVES in {end.stage.name for end in ends}:
+                settled.write(order.state_dir, order.design.in_service)
         return _recorded(ctx.run_dir)
+
+
+@contextmanager
+def _allowing(order: Order, purpose: runs.Purpose) -> Iterator[None]:
+    """What may be done to servers in service; runs that roll through them one by one may restart what they come to."""
+    if purpose in ROLLING or "restart" in order.options.get("allow", ()):
+        os.environ[settled.ALLOW] = "restart"
+    try:
+        yield
+    finally:
+        os.environ.pop(settled.ALLOW, None)
 
 
 def check(order: Order, watch: Watch) -> runs.RunRecord:

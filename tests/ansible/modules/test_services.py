@@ -154,3 +154,31 @@ def test_a_unit_that_refuses_to_reload_is_a_failure_now_and_asked_again_next_tim
         services.carry_out({"reload-or-restart": ["a.service"]}, entries)
     assert time.time() - conf.stat().st_mtime < 60
     services.carry_out({"restart": ["a.service"]}, entries)
+
+
+def test_nothing_of_a_server_in_service_is_restarted_unasked(run, services, monkeypatch, tmp_path):
+    """The file is newer than the unit's start; on a server in service the task fails before it does anything."""
+    conf = tmp_path / "a.conf"
+    conf.touch()
+    asked = []
+    monkeypatch.setattr(services, "show", lambda names: {name: unit(age=100) for name in names})
+    monkeypatch.setattr(services, "carry_out", lambda verbs, _: asked.append(verbs))
+    monkeypatch.setattr(services, "wait_until_up", lambda *_: None)
+    units = [{"name": "a", "state": "started", "watch": [str(conf)]}]
+    failed = run("services", units=units, settled=True)
+    assert "nobody has allowed (`--allow restart`): a.service" in failed["msg"]
+    assert asked == []
+    assert run("services", units=units, settled=True, check=True)["changes"] == ["restart a.service"]
+    assert run("services", units=units)["changes"] == ["restart a.service"]
+    assert asked == [{"restart": ["a.service"]}]
+    reloads = [{"name": "a", "state": "started", "watch": [str(conf)], "reload": True}]
+    assert run("services", units=reloads, settled=True)["changes"] == ["reload-or-restart a.service"]
+
+
+def test_a_plan_tells_restarts_for_files_that_are_not_written_yet(run, services, monkeypatch, tmp_path):
+    monkeypatch.setattr(services, "show", lambda names: {name: unit(age=100) for name in names})
+    units = [{"name": name, "state": "started", "watch": [f"/etc/{name}"]} for name in "ab"]
+    told = run("services", units=units, check=True, diff=True, planned=["/etc/a/x.conf", "/etc/abc"])
+    assert told["changes"] == ["restart a.service"]
+    assert told["diff"] == {"before": "", "after": "restart a.service\n"}
+    assert run("services", units=units, check=True)["changes"] == []

@@ -7,6 +7,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleFileNotFound
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible_collections.scs.rack.plugins.action.services import note
 
 SHARED = Path(__file__).parents[2] / "templates"
 """Templates that all roles may use by their name: a uwsgi service, a systemd unit, logins at Keystone."""
@@ -32,6 +33,8 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         arguments["files"] = [self._rendered(entry, variables) for entry in arguments.get("files") or []]
         result.update(self._execute_module("scs.rack.config_files", module_args=arguments, task_vars=variables))
+        if self._task.check_mode and result.get("changed_files"):
+            note(str(variables.get("inventory_hostname")), [str(one) for one in result["changed_files"]])
         return result
 
     def _rendered(self, entry: Any, variables: dict[str, Any]) -> dict[str, Any]:

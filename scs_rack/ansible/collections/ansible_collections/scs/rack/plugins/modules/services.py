@@ -45,6 +45,17 @@ options:
     description: Let systemd read its files again in any case.
     type: bool
     default: false
+  settled:
+    description:
+      - The server is in service. A unit that runs is not restarted then, and the task fails and says which would be.
+      - The action plugin of the same name takes it from the variable C(settled).
+    type: bool
+    default: false
+  planned:
+    description: Files that would have been written before, in check mode; stated by the action plugin.
+    type: list
+    elements: path
+    default: []
 attributes:
   check_mode: {support: full, description: Says what would change.}
 """
@@ -70,7 +81,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +92,7 @@ PROPERTIES = (
     "InactiveExitTimestampMonotonic,StateChangeTimestampMonotonic"
 )
 RUNNING = ("active", "reloading")
+RESTARTS = "on a server in service these would be restarted, which nobody has allowed (`--allow restart`): "
 STARTING = ("start", "restart", "reload-or-restart")
 
 
@@ -150,8 +162,14 @@ def is_enabled(unit: dict[str, str]) -> bool | None:
     return state in ("enabled", "enabled-runtime", "alias", "linked")
 
 
-def verb_for(entry: dict[str, Any], unit: dict[str, str]) -> str | None:
-    """What has to be asked of systemd to bring one unit to its stated state."""
+def verb_for(entry: dict[str, Any], unit: dict[str, str], planned: Sequence[str] = ()) -> str | None:
+    """What has to be asked of systemd to bring one unit to its stated state.
+
+    Args:
+        entry: the unit as stated.
+        unit: as systemd sees it.
+        planned: files that count as changed just now.
+    """
     active = unit.get("ActiveState")
     wanted = entry["state"]
     if wanted == "stopped":
@@ -159,6 +177,7 @@ def verb_for(entry: dict[str, Any], unit: dict[str, str]) -> str | None:
     if wanted != "started":
         return {"restarted": "restart", "reloaded": "reload-or-restart"}.get(wanted)
     outdated = bool(entry["watch"]) and read_files_at(entry, unit) < last_change(entry["watch"])
+    outdated = outdated or any(Path(file).is_relative_to(path) for file in planned for path in entry["watch"])
     if active in RUNNING or (active == "activating" and unit.get("SubState") != "auto-restart"):
         if not outdated:
             return None
@@ -166,7 +185,9 @@ def verb_for(entry: dict[str, Any], unit: dict[str, str]) -> str | None:
     return "start"
 
 
-def plan(entries: list[dict[str, Any]], units: dict[str, dict[str, str]]) -> dict[str, list[str]]:
+def plan(
+    entries: list[dict[str, Any]], units: dict[str, dict[str, str]], planned: Sequence[str] = ()
+) -> dict[str, list[str]]:
     """Names of units by what has to be asked of systemd for them."""
     asked: dict[str, list[str]] = {}
     for entry in entries:
@@ -177,7 +198,7 @@ def plan(entries: list[dict[str, Any]], units: dict[str, dict[str, str]]) -> dic
             asked.setdefault("mask" if entry["masked"] else "unmask", []).append(name)
         if entry["enabled"] is not None and is_enabled(unit) not in (entry["enabled"], None):
             asked.setdefault("enable" if entry["enabled"] else "disable", []).append(name)
-        verb = verb_for(entry, unit)
+        verb = verb_for(entry, unit, planned)
         if verb:
             asked.setdefault(verb, []).append(name)
     return asked
@@ -324,6 +345,8 @@ def main() -> None:
             },
             "timeout": {"type": "float", "default": 120.0},
             "daemon_reload": {"type": "bool", "default": False},
+            "settled": {"type": "bool", "default": False},
+            "planned": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -333,14 +356,18 @@ def main() -> None:
         module.exit_json(changed=False, changes=changes)
     try:
         units = observe(entries, may_reload=not module.check_mode, always=module.params["daemon_reload"])
-        asked = plan(entries, units)
+        asked = plan(entries, units, module.params["planned"])
         changes = [f"{verb} {name}" for verb, names in asked.items() for name in names]
         if not module.check_mode:
+            if module.params["settled"] and asked.get("restart"):
+                raise Failed(f"{RESTARTS}{', '.join(asked['restart'])}")
             carry_out(asked, entries)
             wait_until_up(entries, module.params["timeout"])
     except Failed as error:
         module.fail_json(msg=str(error), changes=changes)
-    module.exit_json(changed=bool(changes), changes=changes)
+    after = "".join(f"{one}\n" for one in changes)
+    diff = {"diff": {"before": "", "after": after}} if module._diff else {}  # noqa: SLF001 (Ansible has no other name)
+    module.exit_json(changed=bool(changes), changes=changes, **diff)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""Servers in service: those that a whole `up` has passed with. Nothing of them is restarted unless that is allowed.
+
+A server that was made anew has another host key, and is not in service yet, whatever its name.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from scs_rack import ssh
+from scs_rack.files import write_file
+from scs_rack.results import Change
+
+ALLOW = "SCS_RACK_ALLOW"
+"""Environment variable with what a run may do to servers in service: `restart`."""
+_FILE = "settled.json"
+_RESTART = re.compile(r"\+restart (\S+\.(?:service|socket|target|timer|mount|path))$")
+"""How module `services` tells in its diff what it would do."""
+
+
+def write(state_dir: Path, servers: Iterable[str]) -> None:
+    """These are in service, and no others."""
+    keys = _keys(state_dir)
+    found = {name: keys[name] for name in servers if name in keys}
+    write_file(state_dir / _FILE, json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def read(state_dir: Path) -> frozenset[str]:
+    """Those in service."""
+    try:
+        known = dict(json.loads((state_dir / _FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return frozenset()
+    keys = _keys(state_dir)
+    return frozenset(name for name, key in known.items() if keys.get(name) == key)
+
+
+def guarded(state_dir: Path) -> frozenset[str]:
+    """Those of which nothing may be restarted now."""
+    return frozenset() if os.environ.get(ALLOW) == "restart" else read(state_dir)
+
+
+def restarts(changes: Iterable[Change], servers: Iterable[str]) -> dict[str, list[str]]:
+    """Units that a plan would restart, by server, of those in service."""
+    guarded, found = frozenset(servers), dict[str, list[str]]()
+    for change in changes:
+        if change.device in guarded:
+            for line in change.diff.splitlines():
+                if told := _RESTART.match(line):
+                    found.setdefault(change.device, []).append(told[1])
+    return found
+
+
+def _keys(state_dir: Path) -> dict[str, str]:
+    """Digests of host keys by each name that a server is known by (known_hosts, sshd(8))."""
+    found: dict[str, str] = {}
+    try:
+        lines = ssh.files(state_dir).known_hosts.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        names, _, key = line.partition(" ")
+        for name in names.split(","):
+            found[name] = hashlib.sha256(key.encode()).hexdigest()
+    return found

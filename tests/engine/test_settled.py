@@ -1,0 +1,47 @@
+"""Servers in service: known by their host keys, guarded unless a run may restart."""
+
+import pytest
+
+from scs_rack import ssh
+from scs_rack.engine import settled
+from scs_rack.results import Change
+
+
+@pytest.fixture
+def state(tmp_path):
+    known = ssh.files(tmp_path).known_hosts
+    known.parent.mkdir()
+    known.write_text("node1,10.90.0.1 ssh-ed25519 AAAA1\nnode2,10.90.0.2 ssh-ed25519 AAAA2\n")
+    return tmp_path
+
+
+def test_servers_are_guarded_once_a_run_has_passed(state, monkeypatch):
+    assert settled.guarded(state) == frozenset()
+    settled.write(state, ["node1", "node2", "node3"])
+    assert settled.guarded(state) == {"node1", "node2"}, "nobody knows node3's key"
+    monkeypatch.setenv(settled.ALLOW, "restart")
+    assert settled.guarded(state) == frozenset()
+    assert settled.read(state) == {"node1", "node2"}
+
+
+def test_a_server_that_was_made_anew_is_free(state):
+    settled.write(state, ["node1", "node2"])
+    known = ssh.files(state).known_hosts
+    known.write_text(known.read_text().replace("AAAA2", "AAAA9"))
+    assert settled.read(state) == {"node1"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "null"])
+def test_a_file_that_is_none_guards_nobody(state, text):
+    (state / "settled.json").write_text(text)
+    assert settled.read(state) == frozenset()
+
+
+def test_restarts_are_read_from_a_plan():
+    diff = "--- before\n+++ after\n@@ -0,0 +1,2 @@\n+start a.service\n+restart b.service"
+    changes = [
+        Change("cloud", "node1", "Run the services", diff),
+        Change("cloud", "node4", "Run the services", diff),
+        Change("cloud", "node1", "Write the configuration", "+restart always"),
+    ]
+    assert settled.restarts(changes, {"node1", "node2"}) == {"node1": ["b.service"]}
