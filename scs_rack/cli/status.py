@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from scs_rack.paths import state_dir
 from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
 from scs_rack.report.terminal import Steady
+from scs_rack.standstill import record
 
 
 def register(commands: Commands) -> None:
@@ -38,13 +40,17 @@ def _status(args: argparse.Namespace) -> int:
         args.stages, args.limit = [], None
         return check.ask(args)
     state = state_dir(make_design(load_rack(rack_dir(args))).rack.name)
-    run, holds = runs.latest(state), holder(state)
+    run, holds, stopped = runs.latest(state), holder(state), record.read(state)
     live = holds if holds and holds.alive else None
     if run is not None and run.ended is None and live is None:
         run.state = "died"
     if args.json:
-        print(json.dumps({"run": run and as_data(run, cost(run.folder)), "held_by": live and vars(live)}, indent=2))
+        data = {"run": run and as_data(run, cost(run.folder)), "held_by": live and vars(live)}
+        print(json.dumps({**data, "stopped": stopped and stopped.since}, indent=2))
     else:
+        if stopped:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stopped.since))
+            print(f"stopped on {when} by `scs-rack stop`; `scs-rack start` brings it back")
         _show(Steady(highlight=False), run, live)
     return exit_code(run) if run and run.state in {"failed", "died"} else 0
 

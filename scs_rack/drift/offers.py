@@ -8,6 +8,7 @@ from typing import Any
 
 from scs_rack.bmc.drain import drained
 from scs_rack.clouds import clouds_file
+from scs_rack.days import kept
 from scs_rack.drift.layers import Blind, Drift, Layer
 from scs_rack.engine.stage import Context
 from scs_rack.provision.guest import guest_image
@@ -28,7 +29,7 @@ def look(ctx: Context) -> Layer:
     try:
         cloud = connect(clouds_file(ctx.state_dir), "admin")
         layer.drifts += beyond(cloud, target)
-        layer.drifts += shut(cloud, drained(ctx.state_dir).get("compute", []))
+        layer.drifts += shut(cloud, [*drained(ctx.state_dir).get("compute", []), *kept.known(ctx.state_dir)])
     except failures() as error:
         layer.blind.append(Blind(ctx.design.api.host, " ".join(str(error).split())[:300]))
     return layer

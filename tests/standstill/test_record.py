@@ -53,6 +53,12 @@ def test_up_refuses_a_rack_that_was_stopped(rack, tmp_path, capsys):
     assert "`scs-rack start` brings it back" in capsys.readouterr().err
 
 
+def test_status_says_that_the_rack_stands_still(rack, tmp_path, capsys):
+    record.begin(tmp_path / "state/lab")
+    assert main(["status", "-r", rack]) == 0
+    assert "`scs-rack start` brings it back" in capsys.readouterr().out
+
+
 def test_start_shows_what_it_would_do(rack, tmp_path, capsys):
     record.add_guests(tmp_path / "state/lab", [Guest("1", "web", "node1")])
     assert main(["start", "--dry-run", "-r", rack]) == 0
