@@ -35,6 +35,7 @@ NOUNS: tuple[str, ...] = (
     "bmc",
     "energy",
     "node",
+    "disk",
 )
 """Modules of this package that register commands, in the order of the help."""
 

@@ -144,28 +144,40 @@ def _wish(args: argparse.Namespace) -> Wish:
 
 def _run(args: argparse.Namespace, purpose: Purpose, make: Make) -> int:
     wish = _wish(args)
+    return operate(args, purpose, args.server, lambda order: make(order, wish))
+
+
+def operate(args: argparse.Namespace, purpose: Purpose, what: str, make: Callable[[Order], Order]) -> int:
+    """Show the plan of an operation, ask, run it, and say what came of it.
+
+    Args:
+        args: `rack`, `plan`, `yes`, `json`, and perhaps `allow`.
+        purpose: of the run.
+        what: is operated on; also the name of what is kept of it.
+        make: the operation's stages from those of `up`.
+    """
     whole = argparse.Namespace(rack=args.rack, first=None, last=None, limit=None)
     with ordered(whole) as order:
-        steps = make(order, wish)
+        steps = make(order)
         steps = replace(steps, options=steps.options | {"allow": tuple(getattr(args, "allow", []))})
         forecast = _foreseen(args, steps)
         if args.plan:
             return 1 if forecast.errors else 0
         if forecast.errors:
-            return _refused(args, forecast)
+            return _refused(args, what, forecast)
         if not args.yes:
-            confirm(purpose, [args.server])
+            confirm(purpose, [what])
         with watching(steps, json=args.json) as watch:
             run = bring_up(steps, watch, purpose)
         spent = cost(run.folder)
         if run.state == "passed" and purpose != "drain":
-            kept.forget(order.state_dir, args.server)
+            kept.forget(order.state_dir, what)
     if args.json:
         print(json.dumps(as_data(run, spent), indent=2))
     else:
         console = Steady(highlight=False)
         print_summary(console, run, spent)
-        console.print(_last_words(run, purpose, args.server), soft_wrap=True)
+        console.print(_last_words(run, purpose, what), soft_wrap=True)
     return exit_code(run)
 
 
@@ -181,11 +193,11 @@ def _foreseen(args: argparse.Namespace, steps: Order) -> Forecast:
     return forecast
 
 
-def _refused(args: argparse.Namespace, forecast: Forecast) -> int:
+def _refused(args: argparse.Namespace, what: str, forecast: Forecast) -> int:
     words = [f"{one.stage}: {one.error}" for one in forecast.errors]
     if args.json:
         print(json.dumps({"state": "refused", "reasons": words}, indent=2))
-    print(f"refused, nothing was changed: {args.server}", file=sys.stderr)
+    print(f"refused, nothing was changed: {what}", file=sys.stderr)
     return 1
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from scs_rack.days import tools as real
 from scs_rack.days.back import Open, Whole
+from scs_rack.days.disk import Change, Give, Where, checked
 from scs_rack.days.fence import Fence
 from scs_rack.days.front import Announce, Withdraw
 from scs_rack.days.gateways import Leave, Return
@@ -15,7 +16,7 @@ from scs_rack.days.part import Judge, Only, Part, chain
 from scs_rack.days.power import Off, On, Wipe
 from scs_rack.days.rackfile import After, State, judged, with_state
 from scs_rack.days.records import Forget
-from scs_rack.days.replace import Lost, Note, Old, Swap
+from scs_rack.days.replace import Lost, Note, Old, Stale, Swap
 from scs_rack.days.tools import Make
 from scs_rack.design import Design
 from scs_rack.engine.bring_up import Order
@@ -123,7 +124,8 @@ def rejoin(order: Order, wish: Wish, make: Make = real.of) -> Order:
     after = _with(order, node, "active")
     if after is None:
         return replace(order, stages=stages, converge=True)  # its plan tells the faults
-    stages += joining(order.stages, after, stages[-1].name)
+    words = "as `up` with that rack file"
+    stages += joining(order, after, stages[-1].name, chain([Stale(node)], make, "base"), words)
     stages += chain(_undone(node), make, stages[-1].name)
     return replace(order, design=after, stages=stages, converge=True)
 
@@ -147,26 +149,39 @@ def replaced(order: Order, wish: Wish, make: Make = real.of) -> Order:
     # whether it worked is asked before it is switched off
     parts.insert(0, parts.pop(-2))
     stages: list[Stage] = [Judge(tuple(parts), make), *chain(parts, make, JUDGE)]
-    for stage in order.stages:
-        needs = tuple(need for need in stage.needs if need in {one.name for one in order.stages})
-        if stage.name == "ceph":  # which disks came along is known once the new server answers
-            stages += chain([Lost(node)], make, "base")
-            needs = (*needs, "disks")
-        words = f"as `up`: {node} joins as a new server"
-        stages.append(After(stage, order.design, needs or ("swap",), words))
+    words = f"as `up`: {node} joins as a new server"
+    # which disks came along is known once the new server answers
+    stages += joining(order, order.design, "swap", chain([Lost(node)], make, "base"), words)
     stages += chain(_undone(node), make, order.stages[-1].name)
     return replace(order, stages=stages, converge=True)
 
 
-def joining(stages: Sequence[Stage], design: Design, first: str) -> list[Stage]:
-    """All stages of `up` with a rack file that is only being written; those without needs wait for `first`."""
-    names = {stage.name for stage in stages}
-    return [
-        After(
-            one, design, tuple(need for need in one.needs if need in names) or (first,), "as `up` with that rack file"
-        )
-        for one in stages
-    ]
+def joining(order: Order, design: Design, first: str, before: Sequence[Stage], words: str) -> list[Stage]:
+    """All stages of `up` with a design; those without needs wait for `first`, and Ceph for what is about disks."""
+    names = {stage.name for stage in order.stages}
+    found: list[Stage] = []
+    for stage in order.stages:
+        needs = tuple(need for need in stage.needs if need in names) or (first,)
+        if stage.name == "ceph":
+            found += before
+            needs = (*needs, *(one.name for one in before))
+        found.append(After(stage, design, needs, words))
+    return found
+
+
+def disk(order: Order, where: Where, *, degraded: bool, make: Make = real.of) -> Order:
+    """Another disk takes the place of one that Ceph uses.
+
+    Raises:
+        UsageError: there is no such disk.
+    """
+    known(order, where.node)
+    checked(order.design.rack, where.node, where.disk)
+    parts: list[Part] = [Give(where, degraded), Change(where)]
+    found: list[Stage] = [Judge(tuple(parts), make), *chain(parts, make, JUDGE)]
+    words = f"an OSD on the new disk {where.disk} of {where.node}"
+    found.append(After(_stage(order, "ceph"), order.design, ("change",), words))
+    return replace(order, stages=found, converge=True)
 
 
 def _undone(node: str) -> list[Part]:

@@ -1,5 +1,6 @@
 """OSDs of a server: kept in while it is away for a while, emptied and forgotten when it goes."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ from scs_rack.days import ceph, kept
 from scs_rack.days.ceph import Ceph, Osd
 from scs_rack.days.part import Doing, Refusal
 from scs_rack.days.tools import Tools
+from scs_rack.design.inventory import node_vars
 from scs_rack.errors import Interrupted, StageFailed
 from scs_rack.results import Result
 
@@ -20,6 +22,11 @@ STILL = 1800.0
 def is_storage(tools: Tools, node: str) -> bool:
     """True if the server holds OSDs, as the rack file says."""
     return "storage" in tools.ctx.design.nodes[node].roles
+
+
+def osd_uuid(fsid: str, node: str, disk: str) -> str:
+    """UUID of the OSD on a disk, as module `ceph_cluster` makes it (RFC 9562, version 5)."""
+    return str(uuid.uuid5(uuid.UUID(fsid), f"{node}/{disk}"))
 
 
 def names(osds: Iterable[Osd | int]) -> str:
@@ -183,13 +190,22 @@ class Purge:
             answer = tools.runner.run(self.node, ["systemctl", "disable", "--now", *units], 120)
             if not answer.ok and not answer.unreachable:
                 raise StageFailed(f"{self.node}: {', '.join(units)} can't be stopped: {answer.why}")
+            paths = self._paths(tools)
             for osd in osds:
                 yield purge(tools, cluster, osd.id)
+                if osd.uuid in paths:
+                    yield unprepare(tools, self.node, osd.id, paths[osd.uuid])
         if self.only is None and cluster.has_bucket(self.node):
             cluster.order("osd", "crush", "rm", self.node)
             error = f"the CRUSH map has {self.node} still" if cluster.has_bucket(self.node) else None
             yield Result("ceph", f"remove {self.node} from the CRUSH map", changed=True, error=error)
         kept.note(tools.ctx.state_dir, self.node, noout=None)
+
+    def _paths(self, tools: Tools) -> dict[str, str]:
+        """Paths of the server's disks by the UUID of their OSD."""
+        design = tools.ctx.design
+        disks = node_vars(design, design.nodes[self.node])["osd_disks"]
+        return {osd_uuid(design.fsid, self.node, str(one["name"])): str(one["path"]) for one in disks}
 
     def _osds(self, cluster: Ceph) -> list[Osd]:
         return [osd for osd in cluster.osds(self.node) if self.only is None or osd.id in self.only]
@@ -204,6 +220,24 @@ def purge(tools: Tools, cluster: Ceph, number: int) -> Result:
     cluster.order("osd", "purge", str(number), "--yes-i-really-mean-it")
     left = any(row["osd"] == number for row in cluster.ask("osd", "dump")["osds"])
     return Result("ceph", f"purge osd.{number}", changed=True, error="it is known still" if left else None)
+
+
+UNPREPARE = r"""
+set -eu
+rm -rf "/var/lib/ceph/osd/ceph-$1"
+test -e "$2" || exit 0
+dd if=/dev/zero of="$2" bs=1M count=16 conv=notrunc,fsync status=none
+cmp -s -n 16777216 "$2" /dev/zero
+"""
+"""Takes an OSD's folder and the label of its disk away: the next OSD of this host and disk has the same UUID, and would
+be taken for the old one."""
+
+
+def unprepare(tools: Tools, node: str, number: int, path: str) -> Result:
+    """Have a server forget an OSD that Ceph has forgotten; what its disk holds is worth nothing any more."""
+    answer = tools.runner.run(node, ["sh", "-c", UNPREPARE, "sh", str(number), path], 120)
+    words = f"the disk of osd.{number} carries no label any more"
+    return Result(node, words, changed=True, error=None if answer.ok or answer.unreachable else answer.why)
 
 
 def wait_safe(tools: Tools, cluster: Ceph, ids: Sequence[int]) -> None:

@@ -1,13 +1,12 @@
 """A server is replaced by another one of the same name: the old one is removed from all, the new one joins by `up`."""
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scs_rack.days import ceph, kept
 from scs_rack.days.ceph import Osd
-from scs_rack.days.osds import is_storage, names, purge
+from scs_rack.days.osds import is_storage, names, osd_uuid, purge, unprepare
 from scs_rack.days.part import Doing, Part, Refusal
 from scs_rack.days.tools import Tools
 from scs_rack.design.inventory import node_vars
@@ -176,6 +175,40 @@ class Lost:
         return [osd for osd in ceph.of(tools, self.node).osds(self.node) if osd.uuid not in there]
 
 
-def osd_uuid(fsid: str, node: str, disk: str) -> str:
-    """UUID of the OSD on a disk, as module `ceph_cluster` makes it (RFC 9562, version 5)."""
-    return str(uuid.uuid5(uuid.UUID(fsid), f"{node}/{disk}"))
+@dataclass(frozen=True)
+class Stale:
+    """Disks of OSDs that were purged while their server was off carry no label any more."""
+
+    node: str
+    name: str = "disks"
+    summary: str = "no disk is taken for that of an OSD that Ceph has forgotten"
+
+    def refusals(self, tools: Tools) -> Iterable[Refusal]:
+        """None."""
+        del tools
+        return ()
+
+    def plan(self, tools: Tools) -> Iterable[Doing]:
+        """Such disks; unknown before the server answers."""
+        if is_storage(tools, self.node) and tools.answers(self.node):
+            for path in self._stale(tools):
+                yield Doing(self.node, f"take the label from {path}: Ceph has forgotten its OSD")
+
+    def apply(self, tools: Tools) -> Iterator[Result]:
+        """Take the labels away."""
+        if is_storage(tools, self.node):
+            for path, number in self._stale(tools).items():
+                yield unprepare(tools, self.node, number, path)
+
+    def _stale(self, tools: Tools) -> dict[str, int]:
+        """Paths, and the numbers that their OSDs had."""
+        design, found = tools.ctx.design, {}
+        known = {row["uuid"] for row in ceph.of(tools, self.node).ask("osd", "dump")["osds"]}
+        for disk in node_vars(design, design.nodes[self.node])["osd_disks"]:
+            path = str(disk["path"])
+            answer = tools.runner.run(self.node, ["ceph-bluestore-tool", "show-label", "--dev", path], 60)
+            for label in json.loads(answer.out).values() if answer.ok else ():
+                mine = osd_uuid(design.fsid, self.node, str(disk["name"]))
+                if label.get("osd_uuid") == mine and mine not in known:
+                    found[path] = int(label.get("whoami", -1))
+        return found

@@ -7,6 +7,7 @@ Numbers and names are the lab's; node4 is in service here too, with storage and 
 import functools
 import json
 import re
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,7 +142,9 @@ class Agent:
 
 
 def uuid_of(number):
-    return f"00000000-0000-4000-8000-{number:012}"
+    """UUID of the OSD on osd0 of a node, as the role makes it."""
+    fsid = _design(LAB.parent, LAB.read_text()).fsid
+    return str(uuid.uuid5(uuid.UUID(fsid), f"node{number + 1}/osd0"))
 
 
 @dataclass
@@ -211,6 +214,7 @@ class World:
     wiped: list = field(default_factory=list)
     labels: dict = field(default_factory=dict)
     """UUIDs of OSDs on disks, by host."""
+    serials: dict = field(default_factory=dict)
     checks: dict = field(default_factory=dict)
     providers: dict = field(default_factory=dict)
     """Shares of guests, by provider and guest."""
@@ -290,6 +294,10 @@ class World:
             for unit in text.split():
                 self.units[host, unit] = "inactive"
             return ""
+        if "rm -rf" in text:
+            self.labels[host] = []
+            self.ordered.append(f"{host}: unprepare osd.{words[3]} {words[4]}")
+            return ""
         if "fallocate" in text:
             self.wiped.append((host, words[-1]))
             return ""
@@ -305,6 +313,17 @@ class World:
             self.units[host, name] = "active" if words[0] == "start" else "inactive"
             if name.startswith("ceph-osd@") and words[0] != "start":
                 self.osds[int(name.partition("@")[2])]["up"] = 0
+        return ""
+
+    def _lsblk(self, host, words):
+        serial = self.serials.get((host, words[-1]))
+        return json.dumps({"blockdevices": [{"serial": serial, "wwn": None, "model": "X"}]}) if serial else (32, "")
+
+    def _ledctl(self, host, words):
+        self.ordered.append(f"{host}: ledctl {words[0]}")
+        return "" if self.serials else (127, "ledctl: not found")
+
+    def _test(self, host, words):
         return ""
 
     def _virsh(self, host, words):
@@ -422,7 +441,7 @@ class World:
         found = self.labels.get(host, [])
         if not found:
             return 1, "unable to read label for /srv/disks/osd0: (2) No such file or directory"
-        return json.dumps({words[-1]: {"osd_uuid": found[0], "size": 8000000000, "mkfs_done": "yes"}})
+        return json.dumps({words[-1]: {"osd_uuid": found[0], "size": 8000000000, "whoami": "3", "mkfs_done": "yes"}})
 
     # --- clusters
     def _majority(self, members):

@@ -161,3 +161,14 @@ def test_a_spare_is_only_written_down(site, ups):
     assert site.run(remove(site.order(ups), Wish("node4"), site.make)) == []
     assert world.ordered == []
     assert load_rack(site.folder).servers["node4"].state == "removed"
+
+
+def test_a_disk_of_a_forgotten_osd_is_not_adopted_when_its_server_comes_back(site, ups):
+    """The server was dead when it was removed: its disk could not be told. Its next OSD has the same UUID."""
+    site.world.die("node4")
+    assert site.run(remove(site.order(ups), Wish("node4"), site.make)) == []
+    assert site.world.labels["node4"] != []
+    site.world.switch("node4", "on")
+    site.world.ordered.clear()
+    assert site.run(rejoin(site.order(ups), Wish("node4"), site.make)) == []
+    assert site.world.ordered == ["node4: unprepare osd.3 /srv/disks/osd0"]
