@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -250,7 +249,9 @@ def unpack(args: argparse.Namespace) -> int:
         raise UsageError(f"{one.name} does not hold what the manager had", "use another backup")
     if args.to.exists() and any(args.to.iterdir()):
         raise UsageError(f"{args.to} is not empty", "name a new folder")
-    key = one.open(vault.password(Path(os.devnull).parent))
+    if vault.password_file(args.folder) is None:
+        raise UsageError("no vault password", f"set {vault.PASSWORD_VARIABLES[0]} to a file or command that gives it")
+    key = one.open(vault.password(args.folder))
     with one.content(key, MANAGER) as pieces:
         names = manager.unpack(cast("IO[bytes]", Reader(pieces)), args.to)
     print(

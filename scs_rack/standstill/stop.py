@@ -1,6 +1,7 @@
 """The stages of `scs-rack stop`, each before what it needs: guests, compute, control, Ceph's flags, the rest."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from scs_rack.days.tools import Tools, words_of
 from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import ScsRackError, StageFailed
 from scs_rack.results import Change, Finding, Result
+from scs_rack.stages.platform import KEYSTONE_PORT
 from scs_rack.stages.platform_members import look as members
 from scs_rack.standstill import ceph, guests, record, units
 from scs_rack.standstill.step import ANYWAY, CUT, GRACE, USUAL_GRACE, Step, finished
@@ -21,6 +23,8 @@ from scs_rack.standstill.step import ANYWAY, CUT, GRACE, USUAL_GRACE, Step, fini
 COMPUTE = 3
 """Rank of servers that only run guests (`scs_rack.bmc.power_budget`)."""
 SHUTDOWN = 180.0
+ANSWER = 10.0
+"""Seconds for a connection to the API."""
 DISABLED = "the rack is stopped by scs-rack"
 
 
@@ -37,6 +41,8 @@ def reached(tools: Tools) -> Any:
     if not tools.has_cloud:
         return None
     try:
+        # the SDK would wait for minutes on an address that nobody announces
+        socket.create_connection((tools.ctx.design.api.host, KEYSTONE_PORT), ANSWER).close()
         tools.connection.session.get_token()
     except Exception:  # noqa: BLE001 (whatever an SDK raises: it does not answer)
         return None
@@ -82,15 +88,16 @@ class Fit(Step):
         elif compute is not None:
             for what, way in guests.obstacles(guests.rows(compute)).items():
                 yield "cloud", f"guest {what}: {way}"
-        try:
-            status = ceph.ask(tools, "status")
-        except Exception as error:  # noqa: BLE001 (no answer is a fault too, whatever the reason)
-            yield "ceph", f"does not answer: {words_of(error)}"
-        else:
-            for what in ceph.trouble(status, tools.ctx.design.groups["ceph_mon"]):
-                yield "ceph", what
+        for what in self._storage(tools) if tools.ctx.design.groups["ceph_mon"] else ():
+            yield "ceph", what
         for finding in members(tools.ctx):
             yield finding.where, f"{finding.type}: {finding.seen}"
+
+    def _storage(self, tools: Tools) -> list[str]:
+        try:
+            return ceph.trouble(ceph.ask(tools, "status"), tools.ctx.design.groups["ceph_mon"])
+        except Exception as error:  # noqa: BLE001 (no answer is a fault too, whatever the reason)
+            return [f"does not answer: {words_of(error)}"]
 
 
 class Guests(Step):
@@ -240,6 +247,8 @@ class Flags(Step):
     def left(self, tools: Tools) -> Iterator[tuple[str, str]]:
         """Flags that are not set; nothing where all storage hosts are off already."""
         storage = [name for name, node in tools.ctx.design.in_service.items() if "storage" in node.roles]
+        if not tools.ctx.design.groups["ceph_mon"]:
+            return
         if finished(tools.ctx, self.name) and not any(tools.answers(name) for name in storage):
             return
         has = self._set(tools)
@@ -258,6 +267,8 @@ class Flags(Step):
 
     def act(self, tools: Tools) -> Iterator[Result]:
         """Set them; those that are set already are somebody else's, and stay when we start again."""
+        if not tools.ctx.design.groups["ceph_mon"]:
+            return
         wanted = [words.removeprefix("set ") for _, words in self.left(tools)]
         record.add(tools.ctx.state_dir, "flags", wanted)
         ceph.change(tools, wanted, on=True)

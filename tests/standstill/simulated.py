@@ -209,6 +209,7 @@ class World:
             (step, "PAUSE", 0.0),
             (start, "PAUSE", 0.0),
             (guests, "PAUSE", 0.0),
+            (stop.socket, "create_connection", lambda *_: SimpleNamespace(close=lambda: None)),
         ):
             monkeypatch.setattr(module, name, value)
 
