@@ -16,6 +16,7 @@ from scs_rack.bmc.types import Console
 from scs_rack.cli import fleet
 from scs_rack.cli.common import Commands, add_command, add_noun, rack_option
 from scs_rack.cli.node_days import add_days
+from scs_rack.cli.node_discover import add_discover
 from scs_rack.cli.node_install import add_install
 from scs_rack.errors import UsageError
 
@@ -38,6 +39,7 @@ def register(commands: Commands) -> None:
     parser.add_argument("--seconds", type=float, metavar="S", help="leave after this time")
     parser.set_defaults(limit=None)
     add_install(verbs)
+    add_discover(verbs)
     add_days(verbs)
 
 

@@ -33,14 +33,19 @@ def kept(state_dir: Path) -> dict[str, Facts]:
     """All that is remembered, by server."""
     found = {}
     for path in sorted((state_dir / "provision").glob(f"*{_ENDING}")):
-        stated: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stated["nics"] = tuple(SeenNic(**one) for one in stated["nics"])
-        stated["neighbours"] = tuple(Neighbour(**one) for one in stated.get("neighbours", ()))
-        stated["disks"] = tuple(
-            SeenDisk(**{**one, "holds": tuple((part, what) for part, what in one["holds"])}) for one in stated["disks"]
-        )
-        found[path.name.removesuffix(_ENDING)] = Facts(**stated)
+        found[path.name.removesuffix(_ENDING)] = read(path)
     return found
+
+
+def read(path: Path) -> Facts:
+    """What was written of one server."""
+    stated: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    stated["nics"] = tuple(SeenNic(**one) for one in stated["nics"])
+    stated["neighbours"] = tuple(Neighbour(**one) for one in stated.get("neighbours", ()))
+    stated["disks"] = tuple(
+        SeenDisk(**{**one, "holds": tuple((part, what) for part, what in one["holds"])}) for one in stated["disks"]
+    )
+    return Facts(**stated)
 
 
 def plain(facts: Facts) -> dict[str, Any]:

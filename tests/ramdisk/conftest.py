@@ -101,6 +101,8 @@ def rack_text():
     """The rack of tests/metal with three servers of one kind and small disks."""
     text = METAL.read_text()
     text = text.replace("name: metal\n", "name: bench\n").replace("size_gb: 4", "size_gb: 1")
+    memory = -(-os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30)
+    text = text.replace("memory_gib: 1", f"memory_gib: {memory}")
     text = text.replace("cpus: 1", f"cpus: {os.cpu_count()}").replace("model: modern", "model: legacy")
     third = text[text.index("  metal2:\n") : text.index("cables:\n")]
     text = text.replace(

@@ -94,6 +94,10 @@ ip addr flush dev "$nic"
 ask -x 0x5d:0000 -x 0xaf:01 || exit 1
 read -r server file < /run/boot
 curl -sSf "$file" > /run/script || { echo "no boot script: $file"; exit 1; }
+while grep -q '^chain' /run/script; do # as iPXE does, with its own settings put in
+  next=$(sed -n "s/^chain //p" /run/script | sed "s/\${netX\/mac}/$mac/")
+  curl -sSf "$next" > /run/script || { echo "no boot script: $next"; exit 1; }
+done
 cat /run/script
 kernel=$(sed -n 's/^kernel \([^ ]*\) .*/\1/p' /run/script)
 [ -n "$kernel" ] || exit 0 # goes on to its disk

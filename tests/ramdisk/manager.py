@@ -19,7 +19,8 @@ from scs_rack.engine.stage import Context, Stop
 from scs_rack.errors import StageFailed
 from scs_rack.model.load import load_rack
 from scs_rack.prepare import prepare
-from scs_rack.provision import artifact, install, kit, records
+from scs_rack.provision import artifact, candidates, install, kit, records
+from scs_rack.provision.discover import Discovery
 from scs_rack.provision.install import Installer, Wish
 
 from .machines import Machine
@@ -76,7 +77,7 @@ class Fleet:
         )
 
 
-def lldp(port, device, peer):
+def lldp(device, peer):
     """A frame in which a switch tells its name and port (IEEE 802.1AB)."""
 
     def field(kind, value):
@@ -95,12 +96,28 @@ async def announce(design, machines, recabled):
                     cable = next(
                         (c for c in design.rack.cables for e in c if (e.device, e.port) == (machine.name, port)), ()
                     )
-                    for end in cable:
-                        if end.device in design.switches:
-                            device, peer = recabled.get(f"{machine.name}:{port}", f"{end.device}:{end.port}").split(":")
-                            with contextlib.suppress(OSError):
-                                line.sendto(lldp(port, device, peer), (f"{machine.name[-2:]}{port}", 0))
+                    stated = next((str(end) for end in cable if end.device in design.switches), "")
+                    told = recabled.get(f"{machine.name}:{port}", stated)
+                    if told:
+                        with contextlib.suppress(OSError):
+                            line.sendto(lldp(*told.split(":")), (f"{machine.name[-2:]}{port}", 0))
             await asyncio.sleep(0.5)
+
+
+def discover(ctx, job, machines):
+    """Switch machines on that nobody stated, and print what becomes of them."""
+
+    async def work():
+        found = Discovery(ctx, lambda who, what: print(f"{who}: {what}", flush=True))
+        telling = asyncio.create_task(announce(ctx.design, machines, job["recabled"]))
+        for name in job["discover"]:
+            machines[name].on(job["ramdisk"])
+        await found.run(job["seconds"])
+        telling.cancel()
+
+    asyncio.run(work())
+    found = candidates.kept(ctx.state_dir, ctx.design)
+    print(json.dumps({one.mac: candidates.stanza(ctx.design, one) for one in found}))
 
 
 def main():
@@ -120,6 +137,10 @@ def main():
     install.LOOK = job.get("look", install.LOOK)
     install.QUIET = job.get("quiet", install.QUIET)
     install.boot_limit = lambda _design: job.get("boot_limit", 30)
+
+    if "discover" in job:
+        discover(ctx, job, machines)
+        return
 
     async def seen_running(self, _fleet, server):
         machine = machines[server.node.name]

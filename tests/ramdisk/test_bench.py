@@ -8,6 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+
+from scs_rack.model.load import load_rack
 
 pytestmark = pytest.mark.root
 NOTHING = bytes(8 << 20)
@@ -211,6 +214,30 @@ def test_servers_form_a_chain_and_one_that_dies_breaks_nobody_else_s(bench):
     assert "metal1 lost its power" in said, middle
     installed(bench, "metal2", "metal3")
     assert bench.record("metal1").state == "installing"
+
+
+def test_a_server_that_nobody_stated_is_looked_at_and_its_lines_make_it_one_of_the_rack(bench, tmp_path):
+    path = bench.folder / "rack/rack.yml"
+    whole = yaml.safe_load(path.read_text())
+    cables = {cable[0]: cable[1] for cable in whole["cables"] if cable[0].startswith("metal3:")}
+    del whole["servers"]["metal3"]
+    whole["cables"] = [cable for cable in whole["cables"] if cable[0] not in cables]
+    path.write_text(yaml.safe_dump(whole, sort_keys=False))
+    told, said = bench.run(discover=["metal3", "metal2"], seconds=25, recabled=cables)
+    machine = bench.machines["metal3"]
+    assert list(told) == [machine.nics[0][1]]  # metal2 is stated: it got no answer
+    assert "metal2" not in said
+    assert machine.is_off_within(30)
+    assert machine.start_of("vda") == NOTHING
+    lines = yaml.safe_load(told[machine.nics[0][1]])
+    assert list(lines["servers"]) == ["server-serial-metal3"]
+    assert lines["servers"]["server-serial-metal3"]["model"] == "legacy"
+    assert lines["servers"]["server-serial-metal3"]["macs"] == dict(machine.nics)
+    assert len(lines["cables"]) == 4
+    whole["servers"] |= lines["servers"]
+    whole["cables"] += lines["cables"] + [["server-serial-metal3:bmc", cables["metal3:bmc"]]]
+    path.write_text(yaml.safe_dump(whole, sort_keys=False))
+    assert "server-serial-metal3" in load_rack(bench.folder / "rack").servers
 
 
 def test_burn_in_leaves_disks_with_data_alone_and_the_others_empty(bench):

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Literal
 
 from scs_rack.design import Design
@@ -47,6 +47,8 @@ class Place:
     """Network port of the manager in the out-of-band network."""
     address: IPv4Address
     gateway: IPv4Address | None
+    network: IPv4Network = field(default_factory=lambda: IPv4Network("0.0.0.0/0"))
+    """The out-of-band network."""
 
     def http(self, caller: Caller, file: str) -> str:
         """URL of a file for a server."""
@@ -56,6 +58,17 @@ class Place:
     def https(self) -> str:
         """URL that the ramdisk calls."""
         return f"https://{self.address}:{HTTPS_PORT}"
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """Answer those too whom nobody stated."""
+
+    first: IPv4Address
+    last: IPv4Address
+    """Addresses that they get."""
+    known: tuple[str, ...]
+    """MAC addresses of the rack's own devices, which get no answer."""
 
 
 def place(design: Design) -> Place:
@@ -68,7 +81,7 @@ def place(design: Design) -> Place:
     if nic is None:
         raise UsageError("the manager has no NIC for `mgmt`", "servers boot from it: state it in `manager: {nics: …}`")
     oob = next(network for network in design.rack.networks.values() if network.purpose == "oob")
-    return Place(nic, design.manager.mgmt.ip, oob.gateway)
+    return Place(nic, design.manager.mgmt.ip, oob.gateway, oob.prefix)
 
 
 def callers(design: Design, names: Iterable[str], job: Job = "install") -> list[Caller]:

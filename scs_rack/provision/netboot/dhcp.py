@@ -7,24 +7,34 @@ iPXE's own. UEFI HTTP boot wants the class `HTTPClient` back, and a URL as boot 
 from collections.abc import Iterable
 from pathlib import Path
 
-from scs_rack.provision.netboot.callers import HTTP_PORT, Caller, Place
+from scs_rack.provision.netboot.callers import HTTP_PORT, Caller, Place, Strangers
 
 LEASE = "30m"
 BIOS_LOADER = "undionly.kpxe"
 UEFI_LOADER = "ipxe.efi"
 
 
-def dnsmasq_conf(place: Place, callers: Iterable[Caller], folder: Path) -> str:
-    """Configuration of dnsmasq(8): known MAC addresses only, no DNS; the boot loaders lie in `folder`/tftp."""
+STRANGER = "stranger"
+"""Path of the boot script of servers that nobody stated."""
+
+
+def dnsmasq_conf(place: Place, callers: Iterable[Caller], folder: Path, strangers: Strangers | None = None) -> str:
+    """Configuration of dnsmasq(8): no DNS; the boot loaders lie in `folder`/tftp.
+
+    Args:
+        place: where we answer.
+        callers: servers that are answered.
+        folder: for its files.
+        strangers: who else is answered; nobody when None.
+    """
     known = list(callers)
-    network = known[0].address.network
+    network = known[0].address.network if known else place.network
     lines = [
         "port=0",
         f"interface={place.nic}",
         "bind-interfaces",
         "except-interface=lo",
         f"dhcp-range={network.network_address},static,{network.netmask},{LEASE}",
-        "dhcp-ignore=tag:!known",
         "dhcp-match=set:ipxe,175",
         "dhcp-match=set:bios,option:client-arch,0",
         "dhcp-match=set:uefi,option:client-arch,7",
@@ -44,6 +54,12 @@ def dnsmasq_conf(place: Place, callers: Iterable[Caller], folder: Path) -> str:
         "log-dhcp",
         "log-facility=-",
     ]
+    if strangers is None:
+        lines.append("dhcp-ignore=tag:!known")
+    else:
+        lines.append(f"dhcp-range={strangers.first},{strangers.last},{network.netmask},{LEASE}")
+        lines.append(f"dhcp-boot=tag:!known,tag:ipxe,http://{place.address}:{HTTP_PORT}/{STRANGER}/boot.ipxe")
+        lines += [f"dhcp-host={mac},ignore" for mac in strangers.known]
     for caller in known:
         tag = f"srv-{caller.name}"
         lines.append(f"dhcp-host={caller.mac},set:{tag},{caller.address.ip},{caller.name},{LEASE}")

@@ -1,10 +1,16 @@
 """What iPXE is told (ipxe.org/scripting)."""
 
 from scs_rack.provision.artifact import CONSOLE
-from scs_rack.provision.netboot.callers import Caller, Place
+from scs_rack.provision.netboot.callers import HTTP_PORT, Caller, Place
+from scs_rack.provision.netboot.dhcp import STRANGER
 
 LISTEN = 35
 """Seconds that a server that is looked at listens for its neighbours: they tell themselves every 30."""
+
+
+def stranger_script(place: Place) -> str:
+    """Let a server that nobody stated say its MAC address, and come again."""
+    return f"#!ipxe\nchain http://{place.address}:{HTTP_PORT}/{STRANGER}/look.ipxe?mac=${{netX/mac}}\n"
 
 
 def boot_script(place: Place, caller: Caller, now: int) -> str:

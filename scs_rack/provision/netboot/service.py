@@ -13,7 +13,7 @@ from pathlib import Path
 from scs_rack import pki
 from scs_rack.errors import StageFailed, UsageError
 from scs_rack.provision.kit import Kit
-from scs_rack.provision.netboot.callers import Caller, Place
+from scs_rack.provision.netboot.callers import Caller, Place, Strangers
 from scs_rack.provision.netboot.dhcp import BIOS_LOADER, UEFI_LOADER, dnsmasq_conf
 from scs_rack.provision.netboot.web import Desk, Web
 
@@ -22,8 +22,10 @@ _SENT = re.compile(r"sent \S*/(?P<file>[^/ ]+) to (?P<ip>\S+)")
 
 
 @asynccontextmanager
-async def running(state_dir: Path, place: Place, callers: list[Caller], kit: Kit, desk: Desk) -> AsyncIterator[None]:
-    """Answer servers.
+async def running(
+    state_dir: Path, place: Place, callers: list[Caller], kit: Kit, desk: Desk, *, strangers: Strangers | None = None
+) -> AsyncIterator[None]:
+    """Answer servers, and others too where `strangers` says so.
 
     Raises:
         UsageError: dnsmasq is missing, or a port is taken.
@@ -39,10 +41,10 @@ async def running(state_dir: Path, place: Place, callers: list[Caller], kit: Kit
     for path in (folder, folder / "tftp", *(folder / "tftp").iterdir()):
         path.chmod(0o755 if path.is_dir() else 0o644)  # dnsmasq gives up its rights
     conf = folder / "dnsmasq.conf"
-    conf.write_text(dnsmasq_conf(place, callers, folder), encoding="utf-8")
+    conf.write_text(dnsmasq_conf(place, callers, folder, strangers), encoding="utf-8")
     pki.issue(state_dir, "netboot", ["manager"], [place.address])
     ca = (state_dir / "ca/ca.crt").read_text(encoding="ascii")
-    web = Web(place, callers, folder / "tftp", ca, desk)
+    web = Web(place, callers, folder / "tftp", ca, desk, strangers=strangers is not None)
     try:
         runners = await web.start(state_dir / "ca/netboot.crt", state_dir / "ca/netboot.key")
     except OSError as error:

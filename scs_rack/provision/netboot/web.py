@@ -7,6 +7,7 @@ import shlex
 import ssl
 import time
 from dataclasses import dataclass
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -15,9 +16,11 @@ from aiohttp import web
 from scs_rack.provision import facts, ramdisk
 from scs_rack.provision.artifact import Artifact
 from scs_rack.provision.netboot.callers import HTTP_PORT, HTTPS_PORT, Caller, Place
-from scs_rack.provision.netboot.dhcp import UEFI_LOADER
-from scs_rack.provision.netboot.script import boot_script
+from scs_rack.provision.netboot.dhcp import STRANGER, UEFI_LOADER
+from scs_rack.provision.netboot.script import boot_script, stranger_script
 
+_MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+_MOST_STRANGERS = 256
 HOST_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}")
 _FILES = ("vmlinuz", "initrd", "root.tar.zst", "boot.tar", "tools.tar.zst")
 
@@ -82,9 +85,13 @@ class Web:
         loaders: folder with the boot loaders.
         ca: the rack's CA (PEM), which the ramdisk verifies us by.
         desk: who decides.
+        strangers: whether servers that nobody stated are answered; they become callers to be looked at.
     """
 
-    def __init__(self, place: Place, callers: list[Caller], loaders: Path, ca: str, desk: Desk) -> None:
+    def __init__(
+        self, place: Place, callers: list[Caller], loaders: Path, ca: str, desk: Desk, *, strangers: bool = False
+    ) -> None:
+        self._strangers = strangers
         self._place, self._callers, self._loaders, self._desk = place, callers, loaders, desk
         self._trust = ramdisk.trust(ca)
 
@@ -92,6 +99,8 @@ class Web:
         """The application without TLS."""
         app = web.Application()
         app.router.add_get(f"/{UEFI_LOADER}", self._loader)
+        if self._strangers:
+            app.router.add_get(f"/{STRANGER}/{{file}}", self._stranger)
         app.router.add_get("/{path}/{file}", self._file)
         return app
 
@@ -134,10 +143,32 @@ class Web:
 
     async def _loader(self, request: web.Request) -> web.StreamResponse:
         caller = next((one for one in self._callers if request.remote == str(one.address.ip)), None)
-        if caller is None:
+        if caller is None and not self._strangers:
             raise web.HTTPNotFound
-        self._desk.told(Told(caller, "file", UEFI_LOADER))
+        if caller is not None:
+            self._desk.told(Told(caller, "file", UEFI_LOADER))
         return web.FileResponse(self._loaders / UEFI_LOADER)
+
+    async def _stranger(self, request: web.Request) -> web.StreamResponse:
+        """First a script by which it says who it is, then its own."""
+        mac = request.query.get("mac", "").lower()
+        if request.match_info["file"] == "boot.ipxe":
+            return web.Response(text=stranger_script(self._place))
+        if not _MAC.fullmatch(mac) or request.remote is None:
+            raise web.HTTPBadRequest(text="no MAC address\n")
+        caller = next((one for one in self._callers if one.mac == mac), None)
+        if caller is None:
+            if len(self._callers) >= _MOST_STRANGERS:
+                raise web.HTTPServiceUnavailable(text="too many servers\n")
+            address = IPv4Interface(f"{request.remote}/{self._place.network.prefixlen}")
+            caller = Caller(mac, mac, address, "uefi", "inspect")
+            self._callers.append(caller)
+        return self._script(caller)
+
+    def _script(self, caller: Caller) -> web.Response:
+        caller.token, caller.session = secrets.token_urlsafe(24), ""
+        self._desk.told(Told(caller, "script"))
+        return web.Response(text=boot_script(self._place, caller, int(time.time())))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["file"]
@@ -145,9 +176,7 @@ class Web:
         if caller is None or request.remote != str(caller.address.ip):
             raise web.HTTPNotFound
         if name == "boot.ipxe":
-            caller.token, caller.session = secrets.token_urlsafe(24), ""
-            self._desk.told(Told(caller, "script"))
-            return web.Response(text=boot_script(self._place, caller, int(time.time())))
+            return self._script(caller)
         if name == "trust":
             return web.Response(body=self._trust)
         if name not in _FILES:
