@@ -105,15 +105,25 @@ class Ceph:
         return Verdict(False, ", ".join(told) or answer.why)
 
     def safe_to_destroy(self, ids: Sequence[int]) -> Verdict:
-        """Whether nothing of value lies on these OSDs any more."""
+        """Whether nothing of value lies on these OSDs any more; with JSON it ends with 0 whatever the answer is."""
         answer = self._tools.ask(self._hosts, self._argv("osd", "safe-to-destroy", *map(str, ids)), LONG)
         try:
             said = json.loads(answer.out.strip().splitlines()[0]) if answer.out.strip() else {}
         except ValueError:
             said = {}
-        if answer.ok and set(said.get("safe_to_destroy", ids)) >= set(ids):
+        if answer.ok and set(said.get("safe_to_destroy", ())) >= set(ids):
             return Verdict(True, "")
-        return Verdict(False, answer.why if not answer.ok else f"of {list(ids)}, safe are {said['safe_to_destroy']}")
+        kinds = {
+            "active": "placement groups are mapped to",
+            "stored_pgs": "data may be needed that is stored on",
+            "missing_stats": "nothing is known of",
+        }
+        told = [
+            f"{words} {', '.join(f'osd.{one}' for one in said[kind])}"
+            for kind, words in kinds.items()
+            if said.get(kind)
+        ]
+        return Verdict(False, ", ".join(told) or answer.why)
 
     def noout(self, host: str) -> bool:
         """True if OSDs of the host are not declared out when they are silent."""

@@ -434,7 +434,8 @@ class World:
         held = [number for number in ids if self.osds[number]["in"]]
         if held or self.moving:
             self.moving = max(0, self.moving - 1)
-            return 16, f"Error EBUSY: OSD(s) {','.join(map(str, held or ids))} have 41 pgs currently mapped to them."
+            report = {"safe_to_destroy": [], "active": held, "missing_stats": [], "stored_pgs": [] if held else ids}
+            return json.dumps(report) + "\n"
         return json.dumps({"safe_to_destroy": ids, "active": [], "missing_stats": [], "stored_pgs": []}) + "\n"
 
     def _ceph_bluestore_tool(self, host, words):
