@@ -18,7 +18,6 @@ dpkg-deb --build --root-owner-group less less.deb >/dev/null
 { dpkg-deb --field less.deb; echo "Filename: ./less.deb"; echo "Size: $(stat -c %s less.deb)"
   echo "SHA256: $(sha256sum less.deb | cut -d' ' -f1)"; } >Packages
 echo 'deb [trusted=yes] file:/archive ./' >/etc/apt/sources.list
-mkdir -p /var/cache/apt/archives/partial /var/lib/apt/lists/partial
 apt-get --quiet --quiet update
 echo ours >/etc/less.conf
 """
