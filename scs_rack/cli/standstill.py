@@ -62,6 +62,7 @@ def register_start(commands: Commands) -> None:
         notes=_START,
     )
     _options(parser, "seconds for guests to start (default: 300)")
+    parser.add_argument("--anyway", action="store_true", help="although not all OSDs and copies come back")
 
 
 def _options(parser: argparse.ArgumentParser, grace: str) -> None:

@@ -72,33 +72,33 @@ def passing(listed: Iterable[Row]) -> list[str]:
 
 
 def each(order: Callable[[Guest], None], guests: Sequence[Guest]) -> dict[str, str]:
-    """Give an order for each guest, some at a time; errors by guest's name."""
+    """Give an order for each guest, some at a time; errors by guest's ID: names may be the same."""
 
     def one(guest: Guest) -> tuple[str, str]:
         try:
             order(guest)
         except Exception as error:  # noqa: BLE001 (an SDK raises anything; one guest's trouble is not another's)
-            return str(guest), f"{type(error).__name__}: {error}"[:200]
-        return str(guest), ""
+            return guest.id, f"{type(error).__name__}: {error}"[:200]
+        return guest.id, ""
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return {name: why for name, why in pool.map(one, guests) if why}
+        return {key: why for key, why in pool.map(one, guests) if why}
 
 
 def settle(tools: Tools, guests: Sequence[Guest], wanted: str, seconds: float) -> dict[str, str]:
     """Wait until guests are in a state, or `seconds` are over, or the operator wants to stop; progress is told.
 
     Returns:
-        State of each that did not get there, by name; one that is gone is `deleted`.
+        State of each that did not get there, by ID; one that is gone is `deleted`.
     """
     deadline, told = time.monotonic() + seconds, -1
     while True:
         states = {one.guest.id: one.status for one in rows(tools.connection.compute)}
-        left = {str(one): states.get(one.id, "deleted") for one in guests if states.get(one.id) != wanted}
+        left = {one.id: states.get(one.id, "deleted") for one in guests if states.get(one.id) != wanted}
         there = len(guests) - len(left)
         if there != told:
             tools.say("cloud", f"{there} of {len(guests)} guests are {wanted}")
             told = there
-        going = {name: state for name, state in left.items() if state not in ("deleted", "ERROR")}
+        going = [state for state in left.values() if state not in ("deleted", "ERROR")]
         if not going or time.monotonic() > deadline or tools.pause(PAUSE):
             return left

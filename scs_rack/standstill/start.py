@@ -11,7 +11,7 @@ from scs_rack.errors import ScsRackError, StageFailed
 from scs_rack.results import Finding, Result
 from scs_rack.stages.ceph import CephStage, is_clean
 from scs_rack.standstill import ceph, guests, record, units
-from scs_rack.standstill.step import GRACE, PAUSE, USUAL_GRACE, Await, Step
+from scs_rack.standstill.step import ANYWAY, GRACE, PAUSE, USUAL_GRACE, Await, Step
 from scs_rack.standstill.stop import reached
 
 QUORUM = 600.0
@@ -88,15 +88,18 @@ class Quorum(Step):
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """No flag of ours is left; then the gate of stage `ceph`, which writes and reads data."""
         yield from super().gate(ctx)
-        yield from CephStage().gate(ctx)
+        if not ctx.options.get(ANYWAY):
+            yield from CephStage().gate(ctx)
 
     def _wait(self, tools: Tools, what: str, left: Callable[[], list[str]], seconds: float) -> Result:
         begin = time.monotonic()
         found = _until(tools, seconds, left)
         took = time.monotonic() - begin
-        if found:
-            raise StageFailed(f"not so after {took:.0f} s: {what}: {'; '.join(found)}", "docs/standstill.md")
-        return Result("ceph", what, duration=took)
+        if found and not tools.ctx.options.get(ANYWAY):
+            hint = "mend it and give the command again; `--anyway` goes on without"
+            raise StageFailed(f"not so after {took:.0f} s: {what}: {'; '.join(found)}", hint)
+        findings = [Finding("started-anyway", "warning", "ceph", what, one) for one in found]
+        return Result("ceph", what, findings=tuple(findings), duration=took)
 
     def _mons(self, tools: Tools) -> list[str]:
         here = set(ceph.ask(tools, "quorum_status")["quorum_names"])
@@ -210,7 +213,7 @@ class GuestsBack(Step):
         grace = float(tools.ctx.options.get(GRACE, USUAL_GRACE))
         left = guests.settle(tools, chosen, "ACTIVE", grace)
         for guest in chosen:
-            why = failed.get(str(guest)) or left.get(str(guest), "")
+            why = failed.get(guest.id) or left.get(guest.id, "")
             error = f"still {why}" if why and why != "deleted" else None
             yield Result(guest.host or "cloud", f"start guest {guest.name}", changed=not why, error=error)
         if not {name: why for name, why in (left | failed).items() if why != "deleted"}:

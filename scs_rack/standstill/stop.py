@@ -149,7 +149,7 @@ class Guests(Step):
         failed = guests.each(lambda guest: compute.stop_server(guest.id), chosen)
         left = guests.settle(tools, chosen, "SHUTOFF", grace)
         for guest in chosen:
-            why = failed.get(str(guest)) or left.get(str(guest), "")
+            why = failed.get(guest.id) or left.get(guest.id, "")
             error = f"still {why} after {grace:.0f} s" if why and why != "deleted" else None
             yield Result(guest.host or "cloud", f"shut down guest {guest.name}", changed=not why, error=error)
         if not left and not failed:

@@ -62,7 +62,13 @@ class Rack:
 
     def servers(self, **_):
         return [
-            SimpleNamespace(id=key, name=f"guest-{key}", compute_host="node1", status=status, task_state=None)
+            SimpleNamespace(
+                id=key,
+                name="guest" if key in "ab" else f"guest-{key}",
+                compute_host="node1",
+                status=status,
+                task_state=None,
+            )
             for key, status in self.guests.items()
         ]
 
@@ -240,6 +246,6 @@ class World:
     def stop(self, **options):
         self.walk(stop.stages(), **options)
 
-    def start(self):
+    def start(self, **options):
         gates = [Gate(name, self.rack) for name in ("base", "platform", "cloud")]
-        self.walk(start.stages([On(self.rack), *gates]))
+        self.walk(start.stages([On(self.rack), *gates]), **options)

@@ -53,6 +53,22 @@ def test_what_ran_runs_again_and_what_was_off_stays_off(world):
     assert "start c" not in acts
 
 
+def test_guests_of_the_same_name_are_told_apart(world, monkeypatch):
+    plain = world.rack.stop_server
+
+    def stuck(key):
+        if key == "b":
+            raise OSError("no")
+        plain(key)
+
+    monkeypatch.setattr(world.rack, "stop_server", stuck)
+    with pytest.raises(AssertionError, match="guests: Result") as told:
+        world.stop(**{step.GRACE: 0})
+    assert "no" in str(told.value)
+    assert {one.id for one in record.read(world.ctx.state_dir).guests} == {"a", "b"}
+    assert world.rack.on == set(NODES)
+
+
 def test_flags_and_closed_hosts_of_others_are_left(world):
     world.rack.flags.add("noout")
     world.rack.closed.add("node2")
@@ -127,6 +143,19 @@ def test_flags_that_are_not_really_set_keep_the_power_on(world):
     with pytest.raises(StageFailed, match="not set although it was ordered"):
         world.stop()
     assert world.rack.on == set(NODES)
+
+
+def test_an_osd_that_does_not_come_back_holds_the_start_up_unless_told_otherwise(world, monkeypatch):
+    from scs_rack.standstill import start
+
+    world.stop()
+    monkeypatch.setattr(start, "QUORUM", -1.0)
+    monkeypatch.setattr(start.ceph, "silent_osds", lambda _tools: ["ceph-osd@0.service on node2 is failed"])
+    with pytest.raises(StageFailed, match=r"ceph-osd@0.service on node2 is failed"):
+        world.start()
+    assert "pausewr" in world.rack.flags
+    world.start(**{step.ANYWAY: True})
+    assert world.rack.flags == {"sortbitwise"}
 
 
 def test_without_an_api_guests_go_down_with_their_hosts_only_when_told_so(world):
