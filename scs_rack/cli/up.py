@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from scs_rack.cli.allow import allow_option, allowed
 from scs_rack.cli.common import Commands, add_command, json_option, rack_option
 from scs_rack.cli.order import exit_code, ordered, range_options, watching
+from scs_rack.engine import settled
 from scs_rack.engine.bring_up import bring_up
 from scs_rack.errors import UsageError
 from scs_rack.report.html import write_report
@@ -32,13 +34,23 @@ def register(commands: Commands) -> None:
         action="store_true",
         help="run every stage in full, also those that an unfinished run before completed",
     )
+    parser.add_argument(
+        "--new",
+        action="store_true",
+        help="only servers that are not in service yet, with their switches and one controller",
+    )
     allow_option(parser)
     json_option(parser)
 
 
 def _up(args: argparse.Namespace) -> int:
-    with ordered(args) as wanted:
+    with ordered(args) as whole:
+        wanted = whole
         _runs(wanted.state_dir)
+        if args.new:
+            if args.limit:
+                raise UsageError("--new and --limit don't go together", "name one of them")
+            wanted = replace(wanted, limit=settled.newcomers(wanted.state_dir, wanted.design))
         order = allowed(args, wanted)
         with watching(order, json=args.json) as watch:
             run = bring_up(order, watch)

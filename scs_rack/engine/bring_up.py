@@ -85,8 +85,10 @@ def bring_up(order: Order, watch: Watch, purpose: runs.Purpose = "up") -> runs.R
             with _allowing(order, purpose):
                 ends = Execution(order.stages, ctx, listener, done=done).run()
             _conclude(ctx, journal, ends, order)
-            if _all_good(ends, order) and order.limit is None and SERVES in {end.stage.name for end in ends}:
-                settled.write(order.state_dir, order.design.in_service)
+            if _all_good(ends, order) and SERVES in {end.stage.name for end in ends}:
+                before = settled.read(order.state_dir) if order.limit is not None else frozenset[str]()
+                chosen = order.design.in_service if order.limit is None else order.limit
+                settled.write(order.state_dir, sorted((before | set(chosen)) & set(order.design.in_service)))
         return _recorded(ctx.run_dir)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scs_rack import ssh
+from scs_rack.design import Design
+from scs_rack.errors import UsageError
 from scs_rack.files import write_file
 from scs_rack.results import Change
 
@@ -36,6 +38,33 @@ def read(state_dir: Path) -> frozenset[str]:
         return frozenset()
     keys = _keys(state_dir)
     return frozenset(name for name, key in known.items() if keys.get(name) == key)
+
+
+def newcomers(state_dir: Path, design: Design) -> frozenset[str]:
+    """Devices that a run has to do with so that new servers come into service.
+
+    Raises:
+        UsageError: nothing is new, everything is, or what is new concerns all others.
+    """
+    known = read(state_dir)
+    if not known:
+        raise UsageError("no server is in service yet", "bring the whole rack up first: `scs-rack up`")
+    found = frozenset(design.in_service) - known
+    if not found:
+        raise UsageError(
+            "all servers of the rack file are in service", "`scs-rack up` without --new looks at all of them"
+        )
+    if control := sorted(found & set(design.groups["controller"])):
+        words = f"{', '.join(control)} would be a controller, which all others have to know"
+        raise UsageError(words, "`scs-rack up` without --new")
+    return beside(design, found)
+
+
+def beside(design: Design, servers: Iterable[str]) -> frozenset[str]:
+    """Servers, the switches that they are cabled to, and the controller that does what is done once for all."""
+    new = frozenset(servers)
+    switches = {name for name, one in design.switches.items() if new & {use.peer for use in one.ports.values()}}
+    return new | switches | set(design.groups["first_controller"])
 
 
 def guarded(state_dir: Path) -> frozenset[str]:
