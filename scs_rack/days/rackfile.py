@@ -11,6 +11,7 @@ import yaml
 from scs_rack.days.part import Doing, Refusal
 from scs_rack.days.tools import Tools
 from scs_rack.design import Design, make_design
+from scs_rack.engine import settled
 from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import UsageError
 from scs_rack.files import write_file
@@ -95,6 +96,7 @@ class State:
         for doing in self.plan(tools):
             path = rack_file(tools.ctx.rack_dir)
             write_file(path, self._texts(tools.ctx)[1], path.stat().st_mode & 0o777)
+            settled.drop(tools.ctx.state_dir, self.node)
             error = "it says otherwise" if list(self.plan(tools)) else None
             yield Result(doing.device, doing.words, changed=True, diff=doing.diff, error=error)
 

@@ -10,6 +10,7 @@ from scs_rack.days.osds import is_storage, names, osd_uuid, purge, unprepare
 from scs_rack.days.part import Doing, Part, Refusal
 from scs_rack.days.tools import Tools
 from scs_rack.design.inventory import node_vars
+from scs_rack.engine import settled
 from scs_rack.errors import StageFailed
 from scs_rack.provision import records
 from scs_rack.results import Result
@@ -87,6 +88,7 @@ class Swap:
         worked = bool(kept.read(folder, self.node).get("worked"))
         if tools.ctx.design.rack.model(self.node).provision:
             records.path(folder, self.node).unlink(missing_ok=True)
+        settled.drop(folder, self.node)
         kept.note(folder, self.node, **{GONE: True, "worked": None})
         if worked:
             hint = "state its MAC addresses and serial number in the rack file, then give the same command again"

@@ -30,6 +30,12 @@ def write(state_dir: Path, servers: Iterable[str]) -> None:
     write_file(state_dir / _FILE, json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
+def drop(state_dir: Path, server: str) -> None:
+    """A server is not in service any more, or not yet: what runs there may be restarted."""
+    if server in (known := read(state_dir)):
+        write(state_dir, sorted(known - {server}))
+
+
 def read(state_dir: Path) -> frozenset[str]:
     """Those in service."""
     try:

@@ -7,7 +7,7 @@ import pytest
 from days_world import context
 
 from scs_rack.days import ceph
-from scs_rack.days.clusters import Etcd, Mon, Ovn, Rabbit
+from scs_rack.days.clusters import Etcd, Members, Mon, Ovn, Rabbit
 from scs_rack.days.tools import Tools
 from scs_rack.remote import Answer
 
@@ -61,3 +61,12 @@ def test_members(tools, group):
     assert members.known == {"node1", "node2", "node3"}
     assert members.well == ({"node1"} if isinstance(group, Ovn) else {"node1", "node2", "node3"})
     assert members.lives_without("node2") == (not isinstance(group, Ovn))
+
+
+@pytest.mark.parametrize(
+    ("known", "well", "lives"),
+    [("123", "123", True), ("123", "12", False), ("12", "12", False), ("13", "13", True), ("12345", "1245", True)],
+)
+def test_half_of_the_members_is_no_majority(known, well, lives):
+    """Without member 2."""
+    assert Members(frozenset(known), frozenset(well)).lives_without("2") == lives

@@ -3,10 +3,12 @@
 import pytest
 from days_world import LAB
 
+from scs_rack import ssh
 from scs_rack.days import osds
 from scs_rack.days.operations import Wish, rejoin, remove
 from scs_rack.days.part import Refused
 from scs_rack.days.rackfile import with_state
+from scs_rack.engine import settled
 from scs_rack.model.load import load_rack
 
 
@@ -85,7 +87,12 @@ def test_what_was_killed_after_any_part_goes_on(site, ups, stage):
 
 
 def test_it_comes_back_by_all_stages_of_up(site, ups):
+    known = ssh.files(site.state).known_hosts
+    known.parent.mkdir()
+    known.write_text("node1 ssh-ed25519 A\nnode4 ssh-ed25519 B\n")
+    settled.write(site.state, ["node1", "node4"])
     assert site.run(remove(site.order(ups), Wish("node4"), site.make)) == []
+    assert settled.read(site.state) == {"node1"}, "what runs on node4 may be restarted when it comes back"
     for stage in ups:
         stage.ran.clear()
     order = rejoin(site.order(ups), Wish("node4"), site.make)
@@ -172,3 +179,13 @@ def test_a_disk_of_a_forgotten_osd_is_not_adopted_when_its_server_comes_back(sit
     site.world.ordered.clear()
     assert site.run(rejoin(site.order(ups), Wish("node4"), site.make)) == []
     assert site.world.ordered == ["node4: unprepare osd.3 /srv/disks/osd0"]
+
+
+def test_purging_asks_once_more(site):
+    """Whatever happened before: an OSD that holds data is not purged."""
+    from scs_rack.days.osds import Purge
+    from scs_rack.errors import StageFailed
+
+    with pytest.raises(StageFailed, match=r"osd\.3: placement groups are mapped to osd\.3"):
+        list(Purge("node4").apply(site.tools()))
+    assert site.world.ordered == []

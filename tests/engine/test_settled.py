@@ -36,6 +36,13 @@ def test_a_server_that_was_made_anew_is_free(state):
     assert settled.read(state) == {"node1"}
 
 
+def test_a_server_that_was_taken_out_is_free(state):
+    settled.write(state, ["node1", "node2"])
+    settled.drop(state, "node2")
+    settled.drop(state, "node9")
+    assert settled.read(state) == {"node1"}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", "null"])
 def test_a_file_that_is_none_guards_nobody(state, text):
     (state / "settled.json").write_text(text)
