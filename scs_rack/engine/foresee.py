@@ -49,9 +49,7 @@ class Forecast:
         return tuple(stage for layer in self.layers for stage in layer if stage.error)
 
 
-def foresee(
-    order: Order, said: Callable[[str], None] = lambda _stage: None, run_dir: Path | None = None
-) -> Forecast:
+def foresee(order: Order, said: Callable[[str], None] = lambda _stage: None, run_dir: Path | None = None) -> Forecast:
     """Ask each stage for its plan.
 
     Args:
