@@ -9,6 +9,7 @@ from scs_rack.cli.common import Commands, add_command, add_noun, json_option, ra
 from scs_rack.model import ImageOptions, Rack
 from scs_rack.model.load import load_rack
 from scs_rack.provision import artifact, guest, image
+from scs_rack.provision import reproduce as twice
 
 
 def register(commands: Commands) -> None:
@@ -22,6 +23,17 @@ def register(commands: Commands) -> None:
         ("scs-rack image build", "scs-rack image build -r inventory/lab"),
     )
     rack_option(parser)
+    parser = add_command(
+        verbs,
+        "reproduce",
+        reproduce,
+        "build what servers are installed from once more, and show what differs; 1 when anything does",
+        ("scs-rack image reproduce", "scs-rack image reproduce --flavour node -r inventory/berlin1"),
+    )
+    rack_option(parser)
+    parser.add_argument(
+        "--flavour", choices=("minimal", "node"), default="minimal", help="which image (default: minimal)"
+    )
     parser = add_command(
         verbs, "list", list_images, "list built images", ("scs-rack image list", "scs-rack image list --json")
     )
@@ -54,6 +66,21 @@ def build(args: argparse.Namespace) -> int:
     for flavour in _flavours(rack):
         print(artifact.build(options, flavour, progress).folder)
     return 0
+
+
+def reproduce(args: argparse.Namespace) -> int:
+    """Build twice, compare."""
+    start = time.monotonic()
+
+    def progress(text: str) -> None:
+        print(f"{time.monotonic() - start:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    found = twice.differences(_options(args), args.flavour, progress)
+    for line in found:
+        print(line)
+    if not found:
+        print("two builds are equal, byte for byte")
+    return 1 if found else 0
 
 
 def _flavours(rack: Rack | None) -> list[artifact.Flavour]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from scs_rack.bmc.audit.checks import version_key
 from scs_rack.design import Design, NodeDesign
 from scs_rack.model.server import Provision
 from scs_rack.provision import cabling, disks
@@ -92,6 +93,15 @@ def differences(design: Design, node: NodeDesign, facts: Facts) -> list[Finding]
         severity = "error" if facts.cpus < model.cpus else "warning"
         hint = "threads of all processors count; is SMT as it was meant?"
         found.append(Finding("cpus-differ", severity, node.name, str(model.cpus), str(facts.cpus), hint))  # type: ignore[arg-type]
+    least = next((version for name, version in model.baseline.firmware.items() if name.lower() == "bios"), None)
+    firmware = facts.words.get("bios_version", "")
+    if least and firmware and version_key(firmware) < version_key(least):
+        hint = "`scs-rack bmc firmware --update` brings it up to date"
+        found.append(Finding("firmware-behind", "error", node.name, f"BIOS {least} or newer", firmware, hint))
+    for disk in facts.disks:
+        if disk.smart and not disk.smart.upper().startswith(("PASSED", "OK")):
+            hint = "its own test says that it fails: replace it"
+            found.append(Finding("disk-failing", "error", f"{node.name} {disk.name}", "SMART passed", disk.smart, hint))
     return found + disks.compare(node.name, node.disks, facts.disks)
 
 

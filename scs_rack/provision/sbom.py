@@ -25,13 +25,16 @@ def of(root: Path, digest: str, carried: Path | None = None) -> str:
     Args:
         root: the folder.
         digest: of the artefact, which is the version of the whole.
-        carried: file with packages that are carried and not installed: name and version on each line.
+        carried: file with packages that are carried and not installed: name and version on each line; their copyright
+            files lie beside it, as in a root folder.
     """
     components = [_component(root, one) for one in installed(root)]
     if carried is not None and carried.is_file():
         for line in carried.read_text(encoding="utf-8").splitlines():
             name, version, *_ = line.split()
-            components.append(_component(root, {"Package": name, "Version": version, "Architecture": "amd64"}))
+            components.append(
+                _component(carried.parent, {"Package": name, "Version": version, "Architecture": "amd64"})
+            )
     components.sort(key=lambda one: (one["name"], one["version"]))
     document = {
         "bomFormat": "CycloneDX",

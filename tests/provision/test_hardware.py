@@ -7,6 +7,7 @@ import pytest
 
 from scs_rack.design import make_design
 from scs_rack.model.load import load_rack
+from scs_rack.model.server import Baseline
 from scs_rack.provision.facts import NoFacts, parse
 from scs_rack.provision.hardware import judge
 from scs_rack.provision.inventory import odd
@@ -49,6 +50,8 @@ def test_the_right_server_is_good_and_its_root_disk_is_chosen():
         ("firmware\tbios", "firmware\tuefi", ["boot-mode"]),
         ("disk\tvdb\t1999634432\tvirtual\tosd0\t\t\t0\nholds\tvdb\tvdb\tceph_bluestore\n", "", ["disk-missing"]),
         ("vda\t3999268864", "vda\t8999268864", ["disk-missing"]),
+        ("disk\tvdb", "smart\tvda\tFAILED!\ndisk\tvdb", ["disk-failing"]),
+        ("disk\tvdb", "smart\tvda\tPASSED\ndisk\tvdb", []),
         ("disk\tvdb", "holds\tvda\tvda1\tntfs\ndisk\tvdb", ["disk-holds-data"]),
     ],
 )
@@ -60,6 +63,15 @@ def test_each_difference_is_said(before, after, expected):
 def test_all_differences_at_once():
     spoilt = REPORT.replace("990148", "100").replace("bios\n", "uefi\n", 1).replace("3999268864", "1")
     assert kinds(spoilt) == ["boot-mode", "memory-missing", "disk-missing"]
+
+
+@pytest.mark.parametrize(("seen", "expected"), [("1.9", ["firmware-behind"]), ("1.16.3", []), ("2.0", [])])
+def test_firmware_is_not_older_than_the_baseline(seen, expected):
+    legacy = DESIGN.rack.server_models["legacy"]
+    newer = legacy.model_copy(update={"baseline": Baseline(firmware={"BIOS": "1.16"})})
+    rack = DESIGN.rack.model_copy(update={"server_models": {**DESIGN.rack.server_models, "legacy": newer}})
+    report = parse(REPORT.replace("bios_version\t1.16.3", f"bios_version\t{seen}"))
+    assert [one.type for one in judge(replace(DESIGN, rack=rack), NODE, report).findings] == expected
 
 
 def test_a_wrong_serial_number_is_another_server():
