@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ STAGES = ("bmc", "switches", "base", "ceph", "platform", "cloud")
 DARK = 120.0
 """Seconds that a server stays without power."""
 AFTER = 30.0
-"""Seconds that are looked at after a process was killed."""
+"""Seconds that are looked at after an event, at least."""
 HEAL = 900.0
 UNITS = (
     "haproxy", "mariadb", "rabbitmq-server", "memcached", "etcd", "keystone", "glance-api", "placement-api", "nova-api",
@@ -109,11 +110,12 @@ class Trial:
                 healed = time.monotonic() - began
                 break
             time.sleep(1.0)
+        time.sleep(max(0.0, began + AFTER - time.monotonic()))  # errors may come later than the process
         errors = self.client.errors(began)
-        window = errors[-1][0] - errors[0][0] if errors else 0.0
-        kinds: dict[str, int] = {}
-        for _, kind, _ in errors:
-            kinds[kind] = kinds.get(kind, 0) + 1
+        window = max((one.end for one in errors), default=began) - min((one.begin for one in errors), default=began)
+        kinds = dict(Counter(one.service for one in errors))
+        for text in {one.text for one in errors}:
+            print(f"  {text}", file=sys.stderr)
         lost, written = self.guests.lost()
         pause = self.guests.pause(began, apart_from=node)
         return Line(name, self.client.asked(began), len(errors), window, lost, written, pause, healed, kinds)
@@ -146,9 +148,7 @@ class Trial:
         def back() -> bool:
             return self._pid(unit, node) not in ("", before)
 
-        line = self.event(f"process of {unit} on {node}", "", do, back)
-        time.sleep(AFTER)  # errors may come later than the process
-        return line
+        return self.event(f"process of {unit} on {node}", "", do, back)
 
     def _pid(self, unit: str, node: str) -> str:
         pairs = dict(

@@ -9,6 +9,7 @@ from scs_rack.design import make_design
 from scs_rack.design.inventory import inventory
 from scs_rack.errors import UsageError
 from scs_rack.model.load import load_rack
+from scs_rack.paths import guest_accel
 from scs_rack.paths import state_dir as state_of
 from scs_rack.provision.guest import guest_image
 from scs_rack.ssh import common_args, files
@@ -37,9 +38,8 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         "ansible_ssh_private_key_file": str(files(state_dir).key),
         "ansible_ssh_common_args": common_args(state_dir),
     }
-    if design.rack.lab:  # written when the lab starts, by trying
-        accel = state_dir / "lab/accel"
-        shared["guest_accel"] = accel.read_text(encoding="ascii") if accel.is_file() else "tcg"
+    if design.rack.lab:
+        shared["guest_accel"] = guest_accel(state_dir)
     if "ANSIBLE_SSH_CONTROL_PATH_DIR" not in os.environ:
         # Ansible's own default is one folder for all racks: nodes of two labs have the same addresses, and a
         # connection that one rack left open would lead a playbook of the other to the wrong nodes

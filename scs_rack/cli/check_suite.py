@@ -34,7 +34,7 @@ from scs_rack.engine.stage import Stop
 from scs_rack.errors import Interrupted, NotConformant, StageFailed, UsageError
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
-from scs_rack.paths import state_dir
+from scs_rack.paths import guest_accel, state_dir
 from scs_rack.pki import files as pki_files
 from scs_rack.resources import ensure
 from scs_rack.resources.wanted_images import STAND_IN_CASES, stand_ins
@@ -98,7 +98,8 @@ def _smoke(bench: Bench) -> tuple[bool, dict[str, Any]]:
         if step.error:
             bench.say(f"{'':10}{step.error}")
 
-    report = Smoke(bench.cloud("test"), note, bench.stop.wait).run()
+    emulated = bench.design.rack.lab is not None and guest_accel(bench.state) == "tcg"
+    report = Smoke(bench.cloud("test"), note, bench.stop.wait, emulated=emulated).run()
     return report.passed, asdict(report)
 
 

@@ -15,6 +15,7 @@ from scs_rack.engine import runs
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.stage import Context
 from scs_rack.errors import Interrupted, ScsRackError
+from scs_rack.paths import guest_accel
 from scs_rack.resources import ensure
 from scs_rack.resources.wanted_images import STAND_IN_CASES, stand_ins
 from scs_rack.results import Change, Finding, Result
@@ -26,12 +27,6 @@ FRESH = dt.timedelta(hours=24)
 def proof_file(state_dir: Path) -> Path:
     """Where the newest proof of a rack lies."""
     return state_dir / "conformance/proof.json"
-
-
-def _emulated(ctx: Context) -> bool:
-    """True in a lab whose guests run without KVM."""
-    accel = ctx.state_dir / "lab/accel"
-    return ctx.design.rack.lab is not None and accel.is_file() and accel.read_text(encoding="ascii").strip() == "tcg"
 
 
 class ConformanceStage:
@@ -59,7 +54,8 @@ class ConformanceStage:
             results.append(replace(result, error=None))  # the gate judges it
 
         clouds = clouds_file(ctx.state_dir)
-        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait, emulated=_emulated(ctx)).run()
+        emulated = ctx.design.rack.lab is not None and guest_accel(ctx.state_dir) == "tcg"
+        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait, emulated=emulated).run()
         if ctx.stop.requested.is_set():
             raise Interrupted("the smoke test was stopped, and what it made removed")
         if smoke.passed:
