@@ -17,6 +17,7 @@ from scs_rack.conformance import smoke_services
 from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
 from scs_rack.conformance.smoke_clean import clean
 from scs_rack.conformance.smoke_names import PREFIX
+from scs_rack.design import Design
 from scs_rack.errors import Interrupted, StageFailed
 from scs_rack.resources.volume_types import ENCRYPTED
 
@@ -34,6 +35,8 @@ BOOT_TIMEOUT = 300.0
 """Seconds until a guest is ACTIVE, and again until it has said that it is ready."""
 HUNG = 120.0
 """Seconds after which an emulated guest that has not said so is started anew, once; others take 20 to 40."""
+OUTSIDE = 90.0
+"""Seconds until routers outside know a new prefix; what got lost on the way is announced again after 40."""
 TAIL = 300
 """Characters of a console that are told when a guest does not come up."""
 
@@ -73,6 +76,13 @@ def _sleep(seconds: float) -> bool:
     return False
 
 
+def beyond6(design: Design) -> str | None:
+    """The provider's router that a guest shall reach over IPv6; None where nobody is told of guests' prefixes."""
+    routes = design.guests.routes
+    ipv6 = design.rack.networks[routes.network].ipv6 if routes else None
+    return str(ipv6.gateway) if routes and ipv6 and design.rack.networks[routes.network].default else None
+
+
 class Smoke:
     """One run of the smoke test."""
 
@@ -83,8 +93,10 @@ class Smoke:
         pause: Pause = _sleep,
         *,
         emulated: bool = False,
+        beyond6: str | None = None,
     ) -> None:
         self.cloud = cloud
+        self.beyond6 = beyond6
         self.emulated = emulated
         self._warning: str | None = None
         self.pause = pause
@@ -124,6 +136,7 @@ class Smoke:
             "ssh to the guest": lambda: self._ssh("true"),
             "traffic between guests on different hosts": self._between,
             "the same over IPv6, with addresses from the default pool": self._between6,
+            **({"the provider's router answers over IPv6": self._beyond6} if self.beyond6 else {}),
             "a guest finds the other one by its name": self._names,
             "volume attached, written, read back, detached": self._volume,
         }
@@ -282,6 +295,11 @@ class Smoke:
         own = "ip -6 addr show scope global | grep -v tentative | grep inet6"
         self.wait("an IPv6 address in the guest", 30, lambda: self._ssh(f"{own} || true").strip())
         self._ssh(f"ping -6 -c 2 -W 5 {self._address(6)}")
+
+    def _beyond6(self) -> None:
+        """The answer comes only if that router has learnt where the guest's prefix is."""
+        ping = f"ping -6 -c 1 -W 2 {self.beyond6} >/dev/null && echo answered || true"
+        self.wait(f"an answer of {self.beyond6} to the guest", OUTSIDE, lambda: "answered" in self._ssh(ping))
 
     def _address(self, version: int) -> str:
         """Address of the second guest."""

@@ -12,7 +12,7 @@ from scs_rack.design.addresses import PoolExhausted
 from scs_rack.design.types import Design, NodeDesign
 from scs_rack.model import Network
 from scs_rack.model.network import AddressRange
-from scs_rack.model.numbering import floating
+from scs_rack.model.numbering import floating, routers6
 
 
 def _disk_path(design: Design, disk: str, stated: str | None) -> str:
@@ -24,6 +24,21 @@ def _allocation(network: Network) -> AddressRange:
     if span is None:
         raise PoolExhausted(f"{network.prefix} has no floating addresses")
     return span
+
+
+def _external6(network: Network) -> dict[str, str] | None:
+    """IPv6 of an external network, for roles; None where it has none."""
+    if network.ipv6 is None:
+        return None
+    span = network.ipv6.allocation or routers6(network.ipv6.prefix)
+    if span is None:
+        raise PoolExhausted(f"{network.ipv6.prefix} has no addresses for routers")
+    return {
+        "prefix": str(network.ipv6.prefix),
+        "gateway": str(network.ipv6.gateway),
+        "first": str(span[0]),
+        "last": str(span[1]),
+    }
 
 
 def rack_vars(design: Design) -> dict[str, Any]:
@@ -66,6 +81,7 @@ def rack_vars(design: Design) -> dict[str, Any]:
                 "first": str(_allocation(net)[0]),
                 "last": str(_allocation(net)[1]),
                 "default": net.default,
+                "ipv6": _external6(net),
             }
             for number, (name, net) in enumerate(external.items())
         },
@@ -74,10 +90,17 @@ def rack_vars(design: Design) -> dict[str, Any]:
             "pool6": str(design.guests.pool6),
             "domain": design.guests.domain,
             "resolvers": list(design.guests.resolvers),
+            "routes": _guest_routes(design),
         },
         "access": rack.access.model_dump(mode="json"),
         "cloud": rack.cloud.model_dump(mode="json"),
     }
+
+
+def _guest_routes(design: Design) -> dict[str, Any] | None:
+    routes = design.guests.routes
+    peers = [{"address": str(address), "asn": asn} for address, asn in routes.peers] if routes else []
+    return {"network": routes.network, "asn": routes.asn, "peers": peers} if routes else None
 
 
 def node_vars(design: Design, node: NodeDesign) -> dict[str, Any]:

@@ -120,6 +120,20 @@ class Guests:
     """Domain of guests' names, without a point at its end."""
     resolvers: tuple[str, ...]
     """What guests are told to ask."""
+    routes: "GuestRoutes | None" = None
+    """Who outside learns which router leads to which guests; None where the provider routes by hand."""
+
+
+@dataclass(frozen=True)
+class GuestRoutes:
+    """BGP towards the provider: prefixes of guests from the IPv6 pool, with their router as next hop."""
+
+    network: str
+    """The external network that next hops are on."""
+    asn: int
+    """The cloud's autonomous system."""
+    peers: tuple[tuple[IPv6Address, int], ...]
+    """Address and autonomous system of each router of the provider."""
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
 
     agents = [("ovn-controller", node) for node in chassis]
     agents += [("neutron-ovn-metadata-agent", node) for node in computes]
+    if ctx.design.guests.routes:
+        agents += on_each("neutron-bgp-dragent")
     types = (*TYPES, *(OPTIONAL[name] for name in ctx.design.rack.cloud.services if name in OPTIONAL))
     hosts = [str(ctx.design.nodes[node].loopback4) for node in controllers]
     questions: dict[str, Callable[[], list[Finding]]] = {

@@ -77,6 +77,12 @@ def _asns(draft: Draft) -> Iterator[_Number]:
         yield _number(name, "AS number", key, stated=device.asn, unit=device.unit, derived=derived)
 
 
+def device_asns(draft: Draft) -> dict[int, str]:
+    """Who has which AS number."""
+    users = {draft.pools.asn[1]: f"the {MANAGER}"} if draft.pools else {}
+    return users | {number.value: number.who for number in _asns(draft) if number.value is not None}
+
+
 def _groups(draft: Draft) -> Iterator[tuple[str, IPv4Network, list[_Number]]]:
     """Name, prefix and addresses of each pool."""
     if draft.oob:
