@@ -108,6 +108,7 @@ class Smoke:
         self.group: Any = None
         self.servers: list[Any] = []
         self.address = ""
+        self.balanced = ""
         self.host_key = ""
 
     def _attempt(self, name: str, do: Callable[[], object]) -> bool:
@@ -142,6 +143,7 @@ class Smoke:
         }
         if smoke_services.offers(self.cloud, "load-balancer"):
             steps["load balancer with both guests behind it"] = partial(smoke_services.load_balancer, self)
+            steps["its monitor takes a dead guest out, and in again"] = partial(smoke_services.health_monitor, self)
         if smoke_services.offers(self.cloud, "key-manager"):
             steps["secret stored, read back, deleted"] = partial(smoke_services.secret, self.cloud)
             steps["encrypted volume attached, written, read back, detached"] = partial(self._volume, ENCRYPTED)
@@ -285,6 +287,10 @@ class Smoke:
     def _ssh(self, command: str) -> str:
         with GuestShell(self.address, self.key, self.host_key) as shell:
             return shell.run(command)
+
+    def in_guest(self, command: str) -> str:
+        """Run a command in the first guest, through its floating address."""
+        return self._ssh(command)
 
     def _between(self) -> None:
         other = self._address(4)
