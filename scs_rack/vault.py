@@ -27,6 +27,9 @@ PLANNING = "SCS_RACK_PLANNING"
 """Environment variable that tells the inventory plugin to use placeholders for secrets that don't exist yet."""
 PASSWORD_VARIABLES = ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE")
 
+API_KEY, CA_KEY = "api_key", "ca_key"
+"""Keys of a certificate that the operator gave for the API, and of the operator's own authority."""
+
 _PASSWORDS = (
     "admin_password",
     "db_keystone",
@@ -69,7 +72,14 @@ def names(design: Design) -> tuple[str, ...]:
 
 def optional(design: Design) -> tuple[str, ...]:
     """Names of secrets that a rack can do without: passwords of switches that don't have our key (`login_<switch>`)."""
-    return tuple(f"login_{name}" for name in design.switches)
+    return (*given_keys(design), *(f"login_{name}" for name in design.switches))
+
+
+def given_keys(design: Design) -> tuple[str, ...]:
+    """Names of the operator's own private keys (PEM) that the rack file leaves to the vault."""
+    tls = design.rack.cloud.tls
+    wanted = ((API_KEY, tls.certificate and not tls.key), (CA_KEY, tls.ca and not tls.ca.key))
+    return tuple(name for name, needed in wanted if needed)
 
 
 def placeholders(design: Design) -> dict[str, str]:

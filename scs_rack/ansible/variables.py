@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scs_rack import pki, vault
+from scs_rack import pki, pki_acme, vault
 from scs_rack.design import make_design
 from scs_rack.design.inventory import inventory
 from scs_rack.errors import UsageError
@@ -29,6 +29,8 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
             "ca_file": str(certificates.ca),
             "api_cert_file": str(certificates.api_cert),
             "api_key_file": str(certificates.api_key),
+            "api_roots_file": str(certificates.roots) if certificates.roots.is_file() else "",
+            "acme_thumbprint": pki_acme.thumbprint(state_dir) if design.rack.cloud.tls.acme else "",
         },
         "paths": {
             "rack_dir": str(rack_file.parent),

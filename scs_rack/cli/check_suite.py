@@ -149,7 +149,7 @@ def _say_verdict(bench: Bench, verdict: Verdict) -> None:
 def _domain_manager(bench: Bench) -> tuple[bool, dict[str, Any]]:
     options = bench.scs
     outcome = run_domain_manager(
-        options, bench.cloud("admin"), pki_files(bench.state).ca, bench.folder, bench.stop.requested
+        options, bench.cloud("admin"), pki_files(bench.state).trust, bench.folder, bench.stop.requested
     )
     for line in outcome.lines:
         bench.say(f"  {line}")
@@ -173,7 +173,7 @@ def _tempest(bench: Bench) -> tuple[bool, dict[str, Any]]:
     cloud = bench.cloud("admin")
     bench.say(f"{len(todo)} tests ({source}), {workers} at a time; accounts and networks for them are made")
     try:
-        tempest.configure(cloud, pki_files(bench.state).ca, workers)
+        tempest.configure(cloud, pki_files(bench.state).trust, workers)
         if not bench.stop.requested.is_set():
             tempest.run(todo, workers, options.timeout_s, _counter(bench, len(todo)))
     finally:

@@ -9,10 +9,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from scs_rack import pki
+from scs_rack import pki, pki_acme
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import UsageError
+from scs_rack.pki_given import Given, given
 from scs_rack.results import Change, Finding, Result
 from scs_rack.rotation.kinds import CLOUD, PLATFORM
 from scs_rack.rotation.rolling import Roll, serving
@@ -71,11 +72,20 @@ def held(state_dir: Path, now: dt.datetime | None = None) -> list[Certificate]:
     return found
 
 
-def due(state_dir: Path, design: Design, within: int) -> list[str]:
-    """Certificates that are missing, don't fit, or have fewer days left than this."""
-    ending = {one.name for one in held(state_dir) if one.days_left < within}
-    lacking = set(pki.lacking(state_dir, design))
-    return [one.name for one in pki.requests(design) if one.name in ending | lacking]
+def due(state_dir: Path, design: Design, within: int, own: Given | None = None) -> list[str]:
+    """Certificates that are missing, don't fit, or have fewer days left than this.
+
+    Args:
+        state_dir: state of the rack.
+        design: of the rack.
+        within: days.
+        own: what the operator gave.
+    """
+    found = {one.name for one in held(state_dir) if one.days_left < within} | set(pki.lacking(state_dir, design, own))
+    if design.rack.cloud.tls.acme:
+        found -= {pki.API}
+        found |= {pki.API} if pki_acme.due(state_dir, design, within) else set()
+    return [one.name for one in pki.requests(design) if one.name in found]
 
 
 def checked(design: Design, names: Sequence[str]) -> None:
@@ -148,17 +158,46 @@ class Issue:
         return [Change("issue", "manager", name) for name in self.names]
 
     def apply(self, ctx: Context) -> Iterable[Result]:
-        """Issue them."""
-        pki.renew(ctx.state_dir, ctx.design, self.names)
-        return [Result("manager", f"issue {name}", changed=True) for name in self.names]
+        """Issue them, have them signed by the ACME server, or take them from the operator's files."""
+        own = given(ctx.rack_dir, ctx.design)
+        pki.renew(ctx.state_dir, ctx.design, self.names, own)
+        for name in self.names:
+            step = f"issue {name}"
+            if name == pki.API and own.api:
+                step = f"take {name} from {ctx.design.rack.cloud.tls.certificate}"
+            elif name == pki.API and ctx.design.rack.cloud.tls.acme:
+                step = f"get {name} from {ctx.design.rack.cloud.tls.acme.directory}"
+                pki_acme.fetch(ctx.state_dir, ctx.design, own, ctx.rack_dir)
+            yield Result("manager", step, changed=True)
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
-        """They fit."""
+        """They fit, and don't end soon."""
         hint = "run it again"
-        return [
+        own = given(ctx.rack_dir, ctx.design)
+        yield from (
             Finding("certificate-unfit", "error", name, "the names and usages of the rack file", "others", hint)
-            for name in pki.lacking(ctx.state_dir, ctx.design)
-        ]
+            for name in pki.lacking(ctx.state_dir, ctx.design, own)
+        )
+        yield from ending(ctx.state_dir, ctx.design, own)
+
+
+def ending(state_dir: Path, design: Design, own: Given) -> list[Finding]:
+    """Findings for certificates that end soon and that no renewal here mends."""
+    by_hand = {"api": "put a new one into the file"} if own.api else {}
+    by_hand["ca"] = "docs/tls.md says how a rack gets another authority"
+    found = {one.name: one for one in held(state_dir)}
+    return [
+        Finding(
+            "certificate-ending",
+            "error",
+            name,
+            f"{pki.RENEW_DAYS} days left",
+            f"{found[name].days_left} days, until {found[name].ends:%F}",
+            f"{hint} (cloud.tls, {design.rack.name})",
+        )
+        for name, hint in by_hand.items()
+        if name in found and found[name].days_left < pki.RENEW_DAYS
+    ]
 
 
 @dataclass

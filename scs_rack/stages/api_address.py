@@ -122,21 +122,25 @@ def _listed(interfaces: set[str]) -> str:
 
 
 def answer_findings(ctx: Context) -> list[Finding]:
-    """Ask at both addresses, as a customer would: TLS verified by the rack's CA."""
-    context = ssl.create_default_context(cafile=str(pki.files(ctx.state_dir).ca))
-    found = [answers(str(vip), PORT, context) for vip in (ctx.design.api.vip4, ctx.design.api.vip6)]
+    """Ask at both addresses, as a customer would: TLS verified."""
+    context = ssl.create_default_context(cafile=str(pki.files(ctx.state_dir).trust))
+    api = ctx.design.api
+    name = api.host if api.host != str(api.vip4) else None
+    found = [answers(str(vip), PORT, context, name) for vip in (api.vip4, api.vip6)]
     return [finding for finding in found if finding]
 
 
-def answers(host: str, port: int, context: ssl.SSLContext) -> Finding | None:
-    """Ask one address; None if it answers."""
+def answers(host: str, port: int, context: ssl.SSLContext, name: str | None = None) -> Finding | None:
+    """Ask one address; None if it answers. Its certificate is for the name, or for the address without one."""
     where = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    connection = http.client.HTTPSConnection(host, port, timeout=30, context=context)
+    connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
-        connection.request("GET", "/v3", headers={"Host": host if ":" not in host else f"[{host}]"})
+        connection.connect()
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=name or host)
+        connection.request("GET", "/v3", headers={"Host": name or (host if ":" not in host else f"[{host}]")})
         status = connection.getresponse().status
     except ssl.SSLError as error:
-        return Finding("api-certificate", "error", where, "a certificate of the rack's CA for it", str(error))
+        return Finding("api-certificate", "error", where, "a certificate for it that clients trust", str(error))
     except (OSError, http.client.HTTPException) as error:
         if _no_ipv6(host):
             return Finding("api-untried", "warning", where, "answers", "this machine has no IPv6 address to ask from")

@@ -34,7 +34,7 @@ class PlatformStage(AnsibleStage):
         """Services and their clusters are whole on every controller; the API gives the administrator a token by TLS."""
         yield from member_findings(ctx)
         yield from address_findings(ctx)
-        yield from api(ctx.design, pki.files(ctx.state_dir).ca, ctx.secrets["admin_password"])
+        yield from api(ctx.design, pki.files(ctx.state_dir).trust, ctx.secrets["admin_password"])
 
 
 def api(design: Design, ca: Path, password: str, port: int = KEYSTONE_PORT) -> Iterable[Finding]:

@@ -16,7 +16,7 @@ CONTROLLERS = [{"name": f"node{n}", "loopback4": f"10.91.0.{n}", "loopback6": f"
 OPTIONAL = {"barbican": [], "octavia": ["node1"], "radosgw": [], "horizon": [], "designate": []}
 
 
-def render(controllers, groups=OPTIONAL):
+def render(controllers, groups=OPTIONAL, thumbprint=""):
     """The configuration of the second controller, or of the only one."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     own = controllers[min(1, len(controllers) - 1)]
@@ -26,6 +26,7 @@ def render(controllers, groups=OPTIONAL):
         haproxy_vip4="10.91.0.254",
         haproxy_vip6="fd5c:5::fe",
         haproxy_host="10.91.0.254",
+        haproxy_acme_thumbprint=thumbprint,
         haproxy_ca_file="/ca.crt",
         haproxy_name=own["name"],
         haproxy_address=own["loopback4"],
@@ -91,6 +92,18 @@ def test_horizon_listens_elsewhere_and_browsers_are_sent_to_tls():
     found = sections(render(CONTROLLERS, {**OPTIONAL, "horizon": ["node1", "node2", "node3"]}))
     assert servers(found["backend horizon"])[0] == ["node2", "127.0.0.1:8443"]
     assert "http-request redirect scheme https code 301 unless { ssl_fc }" in found["frontend horizon"]
+
+
+def test_challenges_of_acme_are_answered_before_browsers_are_sent_to_tls():
+    assert "acme" not in render(CONTROLLERS)
+    with_horizon = sections(render(CONTROLLERS, {**OPTIONAL, "horizon": ["node1"]}, thumbprint="THUMB"))
+    lines = with_horizon["frontend horizon"]
+    answer = next(line for line in lines if "acme-challenge" in line)
+    assert ".THUMB" in answer
+    assert lines.index(answer) < lines.index("http-request redirect scheme https code 301 unless { ssl_fc }")
+    assert "frontend acme" not in with_horizon
+    alone = sections(render(CONTROLLERS, thumbprint="THUMB"))["frontend acme"]
+    assert [line.split()[1] for line in alone[:2]] == ["10.91.0.254:80", "[fd5c:5::fe]:80"]
 
 
 def test_metadata_is_for_the_rack_only_and_tells_nothing_of_who_asked():
