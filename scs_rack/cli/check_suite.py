@@ -66,9 +66,11 @@ def run_suite_named(args: argparse.Namespace) -> int:
         raise UsageError("--suite tests the cloud as a whole", "leave stages and --limit out, or --suite")
     _fitting(args)
     design = make_design(load_rack(rack_dir(args)))
-    enter(design)
     stop = Stop()
     bench = Bench(args, design, stop)
+    if args.install and not design.rack.conformance.tempest.python:
+        install(bench.say)  # before a lab is entered, which has no way to a package index
+    enter(design)
     if not bench.clouds.is_file():
         raise UsageError(f"there is no cloud of rack {design.rack.name} yet", "bring it up first: scs-rack up")
     with hold(bench.state), stoppable(stop, _stopping):
@@ -161,7 +163,7 @@ def _tempest(bench: Bench) -> tuple[bool, dict[str, Any]]:
     rack, report_file = bench.design.rack, bench.folder / "tempest.json"
     options = rack.conformance.tempest
     source, wanted = _list(bench)
-    python = install(bench.say) if bench.args.install and not options.python else chosen_python(options.python)
+    python = chosen_python(options.python)
     before = read_report(report_file) if bench.args.again else None
     kept = [one for one in before.results if one.status in ("passed", "skipped")] if before else []
     done = {one.name for one in kept}
