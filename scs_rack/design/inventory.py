@@ -51,7 +51,12 @@ def rack_vars(design: Design) -> dict[str, Any]:
         "domain": rack.domain,
         "lab": rack.lab is not None,
         "fsid": design.fsid,
-        "api": {"vip4": str(design.api.vip4), "vip6": str(design.api.vip6), "host": design.api.host},
+        "api": {
+            "vip4": str(design.api.vip4),
+            "vip6": str(design.api.vip6),
+            "host": design.api.host,
+            "vrrp_id": design.api.vrrp_id,
+        },
         "loopback4": str(rack.pools.loopback4),
         "loopback6": str(rack.pools.loopback6),
         "tunnel_mtu": rack.pools.tunnel_mtu,
@@ -62,7 +67,7 @@ def rack_vars(design: Design) -> dict[str, Any]:
             for n in design.in_service.values()
         ],
         "controllers": [
-            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6)}
+            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6), "mgmt": str(n.mgmt.ip)}
             for n in (design.nodes[name] for name in design.groups["controller"])
         ],
         "mons": [{"name": name, "loopback4": str(design.nodes[name].loopback4)} for name in design.groups["ceph_mon"]],

@@ -108,6 +108,8 @@ class Api:
     vip6: IPv6Address
     host: str
     """What stands in URLs: the DNS name where there is one, else the IPv4 address."""
+    vrrp_id: int | None = None
+    """Virtual router where one controller at a time holds the addresses; None where all healthy ones announce them."""
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,10 @@ class CloudOptions(Strict):
     """The OpenStack cloud."""
 
     api_address4: ipaddress.IPv4Address | None = None
-    """Address of the API (anycast /32); the last of the loopback pool when not stated."""
+    """Address of the API; the last of the loopback pool when not stated."""
     api_failover: Literal["anycast", "keepalived"] = "anycast"
-    """How the API's address finds a controller: announced by BGP from each healthy one, or held by one of them (VRRP) in
-    the out-of-band network, where `api_address4` lies then."""
+    """How clients find a controller: all healthy ones announce the API's address (BGP), or one at a time holds it (VRRP)
+    in the out-of-band network, where `api_address4` lies then."""
     api_vrrp_id: int | None = Field(default=None, ge=1, le=255)
     """Virtual router of keepalived in that network; the last number of the address when not stated."""
     api_name: DomainName | None = None
