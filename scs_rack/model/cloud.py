@@ -34,8 +34,8 @@ class CloudOptions(Strict):
     api_address4: ipaddress.IPv4Address | None = None
     """Address of the API; the last of the loopback pool when not stated."""
     api_failover: Literal["anycast", "keepalived"] = "anycast"
-    """How clients find a controller: all healthy ones announce the API's address (BGP), or one at a time holds it (VRRP)
-    in the out-of-band network, where `api_address4` lies then."""
+    """How clients find a controller: all healthy ones announce the API's address by BGP, or one holds it (VRRP)
+    in the out-of-band network; `api_address4` lies there then."""
     api_vrrp_id: int | None = Field(default=None, ge=1, le=255)
     """Virtual router of keepalived in that network; the last number of the address when not stated."""
     api_name: DomainName | None = None
