@@ -30,7 +30,7 @@ def foresee(rack_dir: Path, state_dir: Path, design: Design) -> tuple[dict[str, 
     """What `prepare` would make, and the secrets there are with placeholders for the others; writes nothing."""
     given = pki_given.given(rack_dir, design)
     stored = vault.load(rack_dir)
-    missing = [name for name in vault.names(design) if name not in stored]
+    missing = vault.lacking(design, stored)
     certificates = pki.lacking(state_dir, design, given)
     wanted: Iterable[tuple[bool, str]] = (
         (bool(missing), f"generate {len(missing)} secrets: {', '.join(missing)}"),
@@ -39,4 +39,4 @@ def foresee(rack_dir: Path, state_dir: Path, design: Design) -> tuple[dict[str, 
         (bool(certificates), f"issue {len(certificates)} certificates: {', '.join(certificates)}"),
     )
     changes = [Change("prepare", "manager", summary) for needed, summary in wanted if needed]
-    return vault.placeholders(design) | stored, changes
+    return vault.placeholders(design, stored) | stored, changes

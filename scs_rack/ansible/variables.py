@@ -47,9 +47,11 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         # connection that one rack left open would lead a playbook of the other to the wrong nodes
         shared["ansible_control_path_dir"] = str(state_dir / "ssh/cp")
     warnings = []
-    secrets: dict[str, str] = vault.placeholders(design) if os.environ.get(vault.PLANNING) else {}
+    secrets: dict[str, str] = {}
     try:
-        secrets |= vault.load(rack_file.parent)
+        secrets = vault.load(rack_file.parent)
+        if os.environ.get(vault.PLANNING):
+            secrets |= vault.placeholders(design, secrets)
         if not secrets:
             warnings.append(f"no secrets yet: `scs-rack secrets create -r {rack_file.parent}` generates them")
     except UsageError as error:

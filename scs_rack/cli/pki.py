@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -83,6 +84,7 @@ def renew(args: argparse.Namespace) -> int:
     from scs_rack import pki
     from scs_rack.pki_given import given
     from scs_rack.rotation import certificates
+    from scs_rack.rotation.rolling import release
 
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
@@ -102,6 +104,8 @@ def renew(args: argparse.Namespace) -> int:
         wanted = [*certificates.users(design, names), *old, *(finding.where for finding in unknown)]
         hosts = [host for host in serving if host in wanted]
         if not (names or hosts):
+            for one in release(ctx):
+                print(f"{one.device}: {one.step}")
             return _nothing(certificates.ending(state, design, own))
         steps = replace(order, stages=certificates.stages(design, names, hosts), converge=True)
         with watching(steps, json=args.json) as watch:
@@ -111,6 +115,7 @@ def renew(args: argparse.Namespace) -> int:
         print(json.dumps(as_data(run, spent), indent=2))
     else:
         print_summary(Steady(highlight=False), run, spent)
+    _journal(run.state == "passed", names, hosts)
     return exit_code(run)
 
 
@@ -122,3 +127,11 @@ def _nothing(ending: Sequence[Finding]) -> int:
     for one in ending:
         print(f"{one.where}: {one.seen}; {one.hint}", file=sys.stderr)
     return StageFailed.exit_code
+
+
+def _journal(done: bool, names: Sequence[str], hosts: Sequence[str]) -> None:
+    """One line for the journal where a timer runs this, with its priority (sd-daemon(3))."""
+    if "JOURNAL_STREAM" not in os.environ:
+        return
+    what = f"certificates {', '.join(names) or 'that were there'} to {', '.join(hosts)}"
+    print(f"<6>brought {what}" if done else f"<3>could not bring {what}; `scs-rack pki renew` goes on", file=sys.stderr)

@@ -64,11 +64,12 @@ def _list(args: argparse.Namespace) -> int:
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
     stored = vault.load(folder)
+    missing = vault.lacking(design, stored)
     if args.json:
-        print(json.dumps({name: name in stored for name in vault.names(design)}, indent=2))
+        print(json.dumps({name: name not in missing for name in vault.names(design)}, indent=2))
         return 0
     for name in vault.names(design):
-        print(f"{name:24} {'stored' if name in stored else 'missing'}")
+        print(f"{name:24} {'missing' if name in missing else 'stored' if name in stored else 'gone out of its row'}")
     for name in vault.given_keys(design):
         print(f"{name:24} {'stored' if name in stored else 'missing: `secrets set` it'}")
     for name in vault.optional(design)[len(vault.given_keys(design)) :]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from scs_rack.errors import UsageError
 from scs_rack.pki_given import Given, given
 from scs_rack.results import Change, Finding, Result
 from scs_rack.rotation.kinds import CLOUD, PLATFORM
-from scs_rack.rotation.rolling import Roll, serving
+from scs_rack.rotation.rolling import Roll, release, serving
 from scs_rack.wires.listeners import Listener, observe
 
 USES = {
@@ -25,6 +26,8 @@ USES = {
     "node": "{node}: HAProxy on its loopback, MariaDB, RabbitMQ, etcd, OVN, libvirt, guests' consoles and migrations",
     "bmc": "the lab's virtual BMC of {node}",
 }
+SERVERS = {"controller": ("haproxy", "mariadbd", "beam.smp", "etcd", "ovsdb-server"), "compute": ("libvirtd",)}
+"""Processes by the group of hosts where each serves the node's certificate (or the API's) on some socket."""
 PATIENCE = 200.0
 """Seconds for services to serve a new certificate: RabbitMQ looks at its files every two minutes."""
 PAUSE = 5.0
@@ -107,13 +110,40 @@ def checked(design: Design, names: Sequence[str]) -> None:
 
 def stale(ctx: Context, hosts: Iterable[str]) -> tuple[dict[str, list[Listener]], list[Finding]]:
     """Sockets of servers that serve a certificate which is not the one that the manager holds for them, by server."""
-    fresh = {one.name: one.sha256 for one in held(ctx.state_dir)}
     listeners, unknown = observe(ctx, hosts)
     found: dict[str, list[Listener]] = {}
-    for one in listeners:
-        if one.sha256 and one.sha256 not in {fresh.get("api"), fresh.get(f"node-{one.node}")}:
-            found.setdefault(one.node, []).append(one)
+    for one in served(ctx.state_dir, listeners)[0]:
+        found.setdefault(one.node, []).append(one)
     return found, unknown
+
+
+def served(state_dir: Path, listeners: Iterable[Listener]) -> tuple[list[Listener], list[Listener]]:
+    """Sockets with another certificate than the manager holds for their server, and those with that one."""
+    held_now = {one.name: one.sha256 for one in held(state_dir)}
+    old: list[Listener] = []
+    new: list[Listener] = []
+    for one in listeners:
+        if one.sha256:
+            own = {held_now.get("api"), held_now.get(f"node-{one.node}")}
+            (new if one.sha256 in own else old).append(one)
+    return old, new
+
+
+def unseen(design: Design, host: str, new: Iterable[Listener]) -> list[Finding]:
+    """Findings for processes of a server that were not seen to serve its certificate on any socket."""
+    seen = {name for one in new if one.node == host for name in one.process.split(",")}
+    wanted = {name for group, names in SERVERS.items() if host in design.groups[group] for name in names}
+    return [
+        Finding(
+            "certificate-unseen",
+            "error",
+            f"{host} {name}",
+            "its new certificate on some socket",
+            "no TLS of it",
+            f"`journalctl -b` on {host}: does it run?",
+        )
+        for name in sorted(wanted - seen)
+    ]
 
 
 def users(design: Design, names: Iterable[str]) -> list[str]:
@@ -159,6 +189,7 @@ class Issue:
 
     def apply(self, ctx: Context) -> Iterable[Result]:
         """Issue them, have them signed by the ACME server, or take them from the operator's files."""
+        yield from release(ctx)
         own = given(ctx.rack_dir, ctx.design)
         pki.renew(ctx.state_dir, ctx.design, self.names, own)
         for name in self.names:
@@ -208,16 +239,26 @@ class Deliver(Roll):
         """Ask each TLS socket of the server for its certificate."""
         deadline = time.monotonic() + ctx.wait_for(PATIENCE)
         while True:
-            found, unknown = stale(ctx, self.hosts)
-            if not (found or unknown) or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+            listeners, unknown = observe(ctx, self.hosts)
+            before, now = served(ctx.state_dir, listeners)
+            unknown += [one for host in self.hosts for one in unseen(ctx.design, host, now)]
+            if not (before or unknown) or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
                 break
         hint = "restart this service by hand; its role lacks a `watch` on the certificate"
         old = [
             Finding("certificate-old", "error", f"{one.where} ({one.process})", "its new certificate", one.sha256, hint)
-            for listeners in found.values()
-            for one in listeners
+            for one in before
         ]
-        return unknown + old + [one for host in self.hosts if self.serves for one in serving(ctx, host)]
+        said = [
+            Finding("certificate-served", "info", host, "its new certificate", _counted(now, host))
+            for host in self.hosts
+        ]
+        return unknown + old + said + [one for host in self.hosts if self.serves for one in serving(ctx, host)]
+
+
+def _counted(listeners: Iterable[Listener], host: str) -> str:
+    count = Counter(one.process for one in listeners if one.node == host)
+    return ", ".join(f"{process} on {number}" for process, number in sorted(count.items()))
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

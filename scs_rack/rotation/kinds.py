@@ -20,6 +20,8 @@ class Kind:
 
     playbooks: tuple[str, ...] = ()
     """What brings the new one to those who use it."""
+    written: bool = True
+    """True if it stands in settings of servers as it is, and a client that was left out is found by that."""
 
     def account(self, name: str) -> str | None:  # noqa: ARG002 (for kinds that have some)
         """The account's own name, where it has a twin."""
