@@ -4,8 +4,8 @@
 A client asks five APIs all the time, each over a new connection and without a second try; two guests on different hosts
 write numbered blocks to volumes. Meanwhile servers lose their power through their BMCs, or processes are killed. For
 each event the table of docs/failures.md has a line: errors seen, the window between the first and the last of them,
-blocks lost of those that were acknowledged, the longest pause of a guest on another node, and seconds from the end of the
-event until all gates pass again (for a process: until it runs again) without anybody's help.
+blocks lost of those that were acknowledged, the longest pause of a guest on another node, and seconds from the end of
+the event until all gates pass again (for a process: until it runs again) without anybody's help.
 
     sudo .venv/bin/python benchmarks/failures.py -r inventory/lab                 # everything, about an hour
     sudo .venv/bin/python benchmarks/failures.py -r inventory/lab --servers node2
@@ -73,7 +73,8 @@ class Line:
 
 
 HEAD = (
-    "| what was killed | API errors | window, s | writes lost | longest pause of writes, s | seconds until green, from its end |\n"
+    "| what was killed | API errors | window, s | writes lost | longest pause of writes, s "
+    "| seconds until green, from its end |\n"
     "|---|---|---|---|---|---|"
 )
 
