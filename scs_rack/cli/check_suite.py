@@ -15,7 +15,7 @@ from scs_rack.cli.common import rack_dir
 from scs_rack.clouds import clouds_file
 from scs_rack.conformance.domain_manager import run_domain_manager
 from scs_rack.conformance.scs_suite import Verdict, run_draft, run_suite
-from scs_rack.conformance.smoke import Smoke, Step, beyond6
+from scs_rack.conformance.smoke import Smoke, Step, outside
 from scs_rack.conformance.tempest import (
     LIST,
     SHORT,
@@ -101,7 +101,8 @@ def _smoke(bench: Bench) -> tuple[bool, dict[str, Any]]:
             bench.say(f"{'':10}{step.error}")
 
     emulated = bench.design.rack.lab is not None and guest_accel(bench.state) == "tcg"
-    report = Smoke(bench.cloud("test"), note, bench.stop.wait, emulated=emulated, beyond6=beyond6(bench.design)).run()
+    cloud = bench.cloud("test")
+    report = Smoke(cloud, note, bench.stop.wait, emulated=emulated, **outside(bench.design)).run()
     return report.passed, asdict(report)
 
 

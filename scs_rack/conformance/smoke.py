@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
-from scs_rack.conformance import smoke_services
+from scs_rack.conformance import smoke_services, smoke_zone
 from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
 from scs_rack.conformance.smoke_clean import clean
 from scs_rack.conformance.smoke_names import PREFIX
@@ -83,6 +83,18 @@ def beyond6(design: Design) -> str | None:
     return str(ipv6.gateway) if routes and ipv6 and design.rack.networks[routes.network].default else None
 
 
+class Outside(TypedDict):
+    """What lies beyond the cloud's networks, as `Smoke` takes it."""
+
+    beyond6: str | None
+    name_server: str
+
+
+def outside(design: Design) -> Outside:
+    """What a guest or a customer shall reach besides the API."""
+    return {"beyond6": beyond6(design), "name_server": str(design.api.vip4)}
+
+
 class Smoke:
     """One run of the smoke test."""
 
@@ -94,8 +106,10 @@ class Smoke:
         *,
         emulated: bool = False,
         beyond6: str | None = None,
+        name_server: str | None = None,
     ) -> None:
         self.cloud = cloud
+        self.name_server = name_server
         self.beyond6 = beyond6
         self.emulated = emulated
         self._warning: str | None = None
@@ -147,6 +161,8 @@ class Smoke:
         if smoke_services.offers(self.cloud, "key-manager"):
             steps["secret stored, read back, deleted"] = partial(smoke_services.secret, self.cloud)
             steps["encrypted volume attached, written, read back, detached"] = partial(self._volume, ENCRYPTED)
+        if self.name_server and smoke_services.offers(self.cloud, "dns"):
+            steps["a zone is active and served"] = partial(smoke_zone.zone, self, self.name_server)
         all(self._attempt(name, do) for name, do in steps.items())
         self._attempt("cleanup", lambda: clean(self.cloud))
         return self.report

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from scs_rack.conformance import smoke_zone
 from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import StageFailed
 
@@ -171,3 +172,5 @@ def clean(cloud: Cloud, wait: float) -> None:
     if offers(cloud, "key-manager"):
         for one in cloud.key_manager.secrets(name=PREFIX):
             cloud.session.delete(one.secret_ref)
+    if offers(cloud, "dns"):
+        smoke_zone.clean(cloud)

@@ -10,7 +10,7 @@ from pathlib import Path
 from scs_rack.clouds import clouds_file
 from scs_rack.conformance.proof import Proof, findings, read_proof
 from scs_rack.conformance.scs_suite import Verdict, run_draft, run_suite
-from scs_rack.conformance.smoke import Smoke, Step, beyond6
+from scs_rack.conformance.smoke import Smoke, Step, outside
 from scs_rack.engine import runs
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.stage import Context
@@ -55,9 +55,8 @@ class ConformanceStage:
 
         clouds = clouds_file(ctx.state_dir)
         emulated = ctx.design.rack.lab is not None and guest_accel(ctx.state_dir) == "tcg"
-        outside = beyond6(ctx.design)
         cloud = ensure.connect(clouds, "test")
-        smoke = Smoke(cloud, note, ctx.stop.wait, emulated=emulated, beyond6=outside).run()
+        smoke = Smoke(cloud, note, ctx.stop.wait, emulated=emulated, **outside(ctx.design)).run()
         if ctx.stop.requested.is_set():
             raise Interrupted("the smoke test was stopped, and what it made removed")
         if smoke.passed:
