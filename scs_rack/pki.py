@@ -5,6 +5,8 @@ given; `trust.pem` is what clients of the API trust, `api-roots.pem` what of tha
 """
 
 import datetime as dt
+import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -25,6 +27,8 @@ from scs_rack.pki_sign import CERTIFICATE_DAYS, Address, Request, anchor, builde
 API = "api"
 """Name of the API's certificate."""
 CA_DAYS = 3650
+REMEMBERED = 24 * 3600.0
+"""Seconds for which authorities of the API's former certificate stay trusted."""
 RENEW_DAYS = 30
 """A certificate is renewed when it has fewer days left than this."""
 
@@ -77,16 +81,26 @@ def ensure(state_dir: Path, design: Design, given: Given | None = None) -> Files
 def put_roots(state_dir: Path, roots: bytes, *, keep: bool = False) -> None:
     """Write what clients of the API trust: the rack's authority, and these.
 
+    Those that were trusted before stay for a day: the API serves its old certificate until it is given the new one.
+
     Args:
         state_dir: state of the rack.
         roots: certificates (PEM), or nothing.
         keep: without `roots`, those that are there stay.
     """
-    where = files(state_dir)
-    if roots:
-        _write_changed(where.roots, roots)
-    elif not keep:
-        where.roots.unlink(missing_ok=True)
+    where, mark = files(state_dir), state_dir / "ca/api-roots.sha256"
+    before = where.roots.read_bytes() if where.roots.is_file() else b""
+    if not (keep and not roots) and (roots or before):
+        digest = hashlib.sha256(roots).hexdigest()
+        if not mark.is_file() or mark.read_text(encoding="ascii") != digest:
+            write_file(mark, digest, 0o644)
+        if time.time() - mark.stat().st_mtime < REMEMBERED:
+            known = {one.pem for one in read_chain(roots)} if roots else set()
+            roots += b"".join(one.pem for one in (read_chain(before) if before else ()) if one.pem not in known)
+        if roots:
+            _write_changed(where.roots, roots)
+        else:
+            where.roots.unlink(missing_ok=True)
     others = where.roots.read_bytes() if where.roots.is_file() else b""
     _write_changed(where.trust, where.ca.read_bytes() + others)
 

@@ -1,9 +1,11 @@
 """Certificates that the operator brings: one message for each fault, and what good ones lead to."""
 
 import datetime as dt
+import os
 import shutil
 import ssl
 import subprocess
+import time
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -126,12 +128,30 @@ def test_what_is_good_is_taken(rack, root, middle, tmp_path):
     # taken back: the rack's own again
     pki.ensure(state, design)
     assert pki_chain.issued(pki_chain.read_chain(where.api_cert.read_bytes())[0].certificate, authority(state))
+    assert where.roots.read_bytes() == root.pem  # as long as HAProxy may serve the former one
+    yesterday = time.time() - pki.REMEMBERED
+    os.utime(state / "ca/api-roots.sha256", (yesterday, yesterday))
+    pki.ensure(state, design)
     assert not where.roots.exists()
     assert where.trust.read_bytes() == where.ca.read_bytes()
 
 
 def authority(state):
     return x509.load_pem_x509_certificate((state / "ca/ca.crt").read_bytes())
+
+
+def test_another_root_is_trusted_beside_the_former_one_for_a_day(rack, root, tmp_path):
+    state, other = tmp_path / "s", make("other root", ca=True, days=900)
+    for number, signer in enumerate((root, other, other)):
+        leaf = make("api", signer)
+        folder = rack(GIVEN, api_crt=leaf.pem, api_key=leaf.key_pem, roots_crt=signer.pem)
+        design = make_design(load_rack(folder))
+        where = pki.ensure(state, design, pki_given.given(folder, design))
+        assert where.roots.read_bytes() == (root.pem if number == 0 else other.pem + root.pem)
+    yesterday = time.time() - pki.REMEMBERED
+    os.utime(state / "ca/api-roots.sha256", (yesterday, yesterday))
+    pki.ensure(state, design, pki_given.given(folder, design))
+    assert where.roots.read_bytes() == other.pem
 
 
 def test_a_new_file_is_due_and_taken_by_a_renewal(rack, root, tmp_path):
@@ -147,6 +167,9 @@ def test_a_new_file_is_due_and_taken_by_a_renewal(rack, root, tmp_path):
     assert certificates.due(state, design, 30, own) == ["api"]
     pki.renew(state, design, ["api"], own)
     assert pki.files(state).api_cert.read_bytes() == second.pem
+    trust = certificates.stages(design, ["api"], ["node1"])[1]
+    assert (trust.hosts, trust.playbooks) == (("node1", "node2", "node3"), ("base.yml",))
+    assert [one.name for one in certificates.stages(design, ["node-node1"], ["node1"])] == ["issue", "roll-node1"]
 
 
 def test_one_that_ends_soon_is_told_since_nobody_here_can_renew_it(rack, root, tmp_path):

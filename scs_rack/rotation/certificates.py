@@ -16,7 +16,7 @@ from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import UsageError
 from scs_rack.pki_given import Given, given
 from scs_rack.results import Change, Finding, Result
-from scs_rack.rotation.kinds import CLOUD, PLATFORM
+from scs_rack.rotation.kinds import BASE, CLOUD, PLATFORM
 from scs_rack.rotation.rolling import Roll, release, serving
 from scs_rack.wires.listeners import Listener, observe
 
@@ -166,6 +166,10 @@ def stages(design: Design, names: Sequence[str], hosts: Sequence[str]) -> list[S
         hosts: servers to deliver to, in order.
     """
     found: list[Stage] = [Issue(tuple(names))]
+    tls = design.rack.cloud.tls
+    if pki.API in names and (tls.certificate or tls.acme):
+        # whoever vouches for the new one is trusted everywhere before it is served anywhere
+        found.append(Roll("trust", tuple(design.in_service), (BASE,), ("issue",), serves=False))
     for host in hosts:
         controller = host in design.groups["controller"]
         playbooks = (PLATFORM, CLOUD) if controller else (CLOUD,)

@@ -9,7 +9,7 @@ from scs_rack.engine.stage import Context
 from scs_rack.results import Result
 from scs_rack.rotation import states
 
-PLATFORM, CLOUD = "platform.yml", "cloud.yml"
+BASE, PLATFORM, CLOUD = "base.yml", "platform.yml", "cloud.yml"
 
 Vault = Mapping[str, str]
 
