@@ -115,7 +115,7 @@ def renew(args: argparse.Namespace) -> int:
         print(json.dumps(as_data(run, spent), indent=2))
     else:
         print_summary(Steady(highlight=False), run, spent)
-    _journal(run.state == "passed", names, hosts)
+    journal(done=run.state == "passed", names=names, hosts=hosts)
     return exit_code(run)
 
 
@@ -129,7 +129,7 @@ def _nothing(ending: Sequence[Finding]) -> int:
     return StageFailed.exit_code
 
 
-def _journal(done: bool, names: Sequence[str], hosts: Sequence[str]) -> None:
+def journal(*, done: bool, names: Sequence[str], hosts: Sequence[str]) -> None:
     """One line for the journal where a timer runs this, with its priority (sd-daemon(3))."""
     if "JOURNAL_STREAM" not in os.environ:
         return
