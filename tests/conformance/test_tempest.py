@@ -1,10 +1,13 @@
 """Tempest's runner believes single tests, never an exit code; a program of our own plays Tempest."""
 
+import datetime as dt
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
 from threading import Event, Timer
+from types import ModuleType
 
 import pytest
 
@@ -23,11 +26,13 @@ A, B, C = (f"tempest.api.compute.test_x.X.test_{letter}" for letter in "abc")
 PYTHON = """#!/bin/sh
 case "$1" in
   -c) echo {site}/tempest ;;
+  -m) [ "$2 $3" = "stestr init" ] && mkdir .stestr ;;
   *) exec cat ;;
 esac
 """
 PLAYER = """#!{python}
 import json, os, sys, time
+assert os.path.isdir(".stestr"), "No repository found, as stestr 4 says even of a list"
 if "--list-tests" in sys.argv:
     print("\\n".join(name + "[id-1,smoke]" for name in {known!r}))
     sys.exit(0)
@@ -55,7 +60,9 @@ def play(folder: Path, lines: list[dict[str, object]], *, sleep: float = 0, code
         (programs / name).chmod(0o755)
     work = folder / "work"
     work.mkdir()
-    return Tempest(programs / "python", work, Event())
+    tempest = Tempest(programs / "python", work, Event())
+    tempest._work_place()
+    return tempest
 
 
 def run(tempest: Tempest, wanted: list[str], timeout: float = 60) -> list[TestResult]:
@@ -149,3 +156,36 @@ def test_no_tempest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no Tempest") as error:
         chosen_python(None)
     assert "--install" in error.value.hint
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch):
+    """What runs in Tempest's Python, without the two packages that only that one has."""
+    monkeypatch.setitem(sys.modules, "subunit", ModuleType("subunit"))
+    testtools = ModuleType("testtools")
+    testtools.StreamResult = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "testtools", testtools)
+    monkeypatch.delitem(sys.modules, "scs_rack.conformance.tempest_stream", raising=False)
+    yield importlib.import_module("scs_rack.conformance.tempest_stream").Lines()
+    sys.modules.pop("scs_rack.conformance.tempest_stream", None)
+
+
+def test_what_a_worker_says_of_all_its_tests_first_is_no_result(stream, capsys) -> None:
+    whole = f"setUpClass ({A.rsplit('.', 1)[0]})"
+    stream.status(test_id=A, test_status="exists")
+    stream.status(test_id=whole, file_name="reason", file_bytes=b"DHCPv6 is ")
+    stream.status(test_id=whole, file_name="reason", file_bytes=b"not enabled.")
+    stream.status(test_id=whole, test_status="skip")
+    (said,) = capsys.readouterr().out.splitlines()
+    assert json.loads(said) == {"test": whole, "status": "skip", "seconds": 0.0, "words": "DHCPv6 is not enabled."}
+
+
+def test_a_result_has_its_time_and_the_end_of_its_traceback(stream, capsys) -> None:
+    begun = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    stream.status(test_id=A, test_status="exists")
+    stream.status(test_id=A, test_status="inprogress", timestamp=begun)
+    stream.status(test_id=A, file_name="traceback", file_bytes=b"x" * 5000 + b"boom")
+    stream.status(test_id=A, test_status="fail", timestamp=begun + dt.timedelta(seconds=3))
+    (said,) = capsys.readouterr().out.splitlines()
+    found = json.loads(said)
+    assert (found["status"], found["seconds"], found["words"][-5:], len(found["words"])) == ("fail", 3.0, "xboom", 4000)
