@@ -128,7 +128,9 @@ def _scs(bench: Bench) -> tuple[bool, dict[str, Any]]:
     _say_verdict(bench, verdict)
     draft = None
     if not bench.stop.requested.is_set():
-        draft = run_draft(options, rack.name, bench.clouds, "test", folder=bench.folder, known=verdict)
+        draft = run_draft(
+            options, rack.name, bench.clouds, "test", folder=bench.folder, known=verdict, stop=bench.stop.requested
+        )
     if draft:
         bench.say("for information:")
         _say_verdict(bench, draft)

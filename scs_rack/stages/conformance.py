@@ -116,7 +116,9 @@ class ConformanceStage:
             verdict = Verdict("failed", options.version, f"{error.message} ({error.hint})")
         else:
             with suppress(ScsRackError):
-                draft = run_draft(options, rack.name, clouds, "test", folder=folder, known=verdict)
+                draft = run_draft(
+                    options, rack.name, clouds, "test", folder=folder, known=verdict, stop=ctx.stop.requested
+                )
         step = f"SCS suite {verdict.version}: {counted(verdict)}"
         if draft:
             step += f"; {draft.version} (for information): {counted(draft)}"
