@@ -97,7 +97,7 @@ def _git(checkout: Path, *argv: str) -> str:
 
 
 def environment(clouds: Path) -> dict[str, str]:
-    """Environment of a suite: our clouds.yaml and no other; assertions count (the check of scs-0302 consists of them)."""
+    """Environment of a suite: our clouds.yaml alone, and assertions that count (scs-0302's check consists of them)."""
     kept = {
         name: value
         for name, value in os.environ.items()
