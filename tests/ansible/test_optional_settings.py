@@ -142,6 +142,11 @@ def test_guests_prefixes_are_announced_where_a_router_is_named(rendered):
     assert "neutron-bgp-dragent" in unit.read_text()
 
 
+def test_customers_share_nothing_with_each_other(rendered):
+    rules = yaml.safe_load((rendered[1] / "lab/node2/etc/neutron/policy.d/scs-rack.yaml").read_text())
+    assert rules == {"create_rbac_policy": "rule:admin_only"}
+
+
 def test_octavia_asks_every_server_of_ovn_by_verified_tls(rendered):
     octavia = settings(only(rendered, "all"), "node2", "etc/octavia/octavia.conf")
     assert octavia["api_settings"]["default_provider_driver"] == "ovn"
