@@ -167,8 +167,10 @@ sock.bind(sys.argv[1])
 sock.listen()
 while True:
     with sock.accept()[0] as client, contextlib.suppress(OSError):  # one that waited too long is gone
-        client.recv(100)
-        client.sendall(b"HTTP/1.0 %d x\\r\\n\\r\\n" % (200 if pathlib.Path(sys.argv[2]).exists() else 503))
+        complete = b"/complete" in client.recv(100)
+        good = pathlib.Path(sys.argv[2])
+        serves = good.exists() and not (complete and good.read_text())
+        client.sendall(b"HTTP/1.0 %d x\\r\\n\\r\\n" % (200 if serves else 503))
 """
 ADDRESSES = "10.91.0.254/32 fd5c:5::fe/128"
 VIP = f"{sys.executable} {ROLE}/files/scs-rack-vip"
@@ -181,7 +183,10 @@ await() { for _ in $(seq 400); do "$1" && return; sleep 0.1; done; echo "not $1"
 
 @pytest.fixture
 def inside(tmp_path):
-    """Run shell commands in a namespace with a stand-in for HAProxy; it can serve while the file `good` is there."""
+    """Run shell commands in a namespace with a stand-in for HAProxy.
+
+    It can serve while the file `good` is there, and each service unless something stands in that.
+    """
 
     def call(commands):
         ask, good = tmp_path / "ask", tmp_path / "good"
@@ -212,6 +217,14 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace, 
             "await here; kill -STOP $haproxy; await gone; kill -CONT $haproxy; await here", id="HAProxy hangs"
         ),
         pytest.param("await here; kill -9 $haproxy; await gone", id="HAProxy is dead"),
+        pytest.param(
+            "await here; rm $good; await gone; echo partly >$good; sleep 4; gone; : >$good; await here",
+            id="servers of all services are found late",
+        ),
+        pytest.param(
+            "await here; rm $good; await gone; echo partly >$good; await here; sleep 3; here",
+            id="a service that runs nowhere keeps nothing away for long, and takes nothing away",
+        ),
         pytest.param("await here; ip address delete fd5c:5::fe/128 dev lo; await here", id="somebody took one away"),
     ],
 )
