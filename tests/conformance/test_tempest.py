@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 from threading import Event, Timer
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from scs_rack.conformance import tempest_accounts
 from scs_rack.conformance.tempest import (
     SHORT,
     Tempest,
@@ -189,3 +190,29 @@ def test_a_result_has_its_time_and_the_end_of_its_traceback(stream, capsys) -> N
     (said,) = capsys.readouterr().out.splitlines()
     found = json.loads(said)
     assert (found["status"], found["seconds"], found["words"][-5:], len(found["words"])) == ("fail", 3.0, "xboom", 4000)
+
+
+def test_each_project_has_a_member_and_a_reader_and_all_members_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, str]] = []
+    identity = SimpleNamespace(
+        create_domain=lambda **_: SimpleNamespace(id="domain"),
+        find_role=lambda name, ignore_missing: name,
+        create_project=lambda name, domain_id: SimpleNamespace(id=name, name=name),
+        create_user=SimpleNamespace,
+        assign_project_role_to_user=lambda project, user, role: given.append((user.name, role)),
+    )
+    compute = SimpleNamespace(
+        create_flavor=lambda **fields: SimpleNamespace(id=fields["name"]), flavor_add_tenant_access=lambda *_: None
+    )
+    monkeypatch.setattr(tempest_accounts, "_external", lambda _cloud: None)
+    monkeypatch.setattr(tempest_accounts, "_network", lambda *_: None)
+    users = tempest_accounts.make(SimpleNamespace(identity=identity, compute=compute), 2).users
+    assert [(one["username"].removeprefix("scs-rack-tempest-"), one["roles"]) for one in users] == [
+        ("0-member", ["member"]),
+        ("1-member", ["member"]),
+        ("0-reader", ["reader"]),
+        ("1-reader", ["reader"]),
+    ]
+    assert [one["project_name"][-1] for one in users] == ["0", "1", "0", "1"]
+    assert sorted(given) == sorted((one["username"], one["roles"][0]) for one in users)
+    assert len({one["password"] for one in users}) == 4
