@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +24,16 @@ PATHS = {
 }
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A request that failed; times are of the monotonic clock."""
+
+    begin: float
+    end: float
+    service: str
+    text: str
+
+
 class Client:
     """Asks while it is open; keeps what went wrong."""
 
@@ -42,7 +53,7 @@ class Client:
         self._stop = threading.Event()
         self._kept = threading.Lock()
         self._asked: list[float] = []
-        self._errors: list[tuple[float, str, str]] = []
+        self._errors: list[Failure] = []
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
@@ -60,10 +71,10 @@ class Client:
         for thread in self._threads:
             thread.join(PATIENCE + 1)
 
-    def errors(self, since: float) -> list[tuple[float, str, str]]:
-        """Time, service and text of each failed request since a time (of the monotonic clock)."""
+    def errors(self, since: float) -> list[Failure]:
+        """Failed requests that ended since a time (of the monotonic clock)."""
         with self._kept:
-            return [one for one in self._errors if one[0] >= since]
+            return [one for one in self._errors if one.end >= since]
 
     def asked(self, since: float) -> int:
         """How many requests ended since a time."""
@@ -78,10 +89,11 @@ class Client:
                 error = ""
             except requests.RequestException as problem:
                 error = str(problem)[:300]
+            ended = time.monotonic()
             with self._kept:
-                self._asked.append(time.monotonic())
+                self._asked.append(ended)
                 if error:
-                    self._errors.append((began, name, error))
+                    self._errors.append(Failure(began, ended, name, error))
 
     def _call(self, method: str, path: str, **more: Any) -> requests.Response:
         headers = {"X-Auth-Token": self._token, "Connection": "close"}

@@ -13,6 +13,7 @@ from scs_rack.conformance.smoke import Smoke
 from scs_rack.conformance.smoke_clean import clean
 from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import ScsRackError, StageFailed
+from scs_rack.paths import guest_accel
 from scs_rack.resources.ensure import connect
 
 BLOCK = 512
@@ -96,7 +97,7 @@ class Guests:
     def __init__(self, state: Path) -> None:
         self._cloud = connect(clouds_file(state), "test")
         self._admin = connect(clouds_file(state), "admin")
-        self._smoke = Smoke(self._cloud)
+        self._smoke = Smoke(self._cloud, emulated=guest_accel(state) == "tcg")
         self.writers: list[Writer] = []
 
     def __enter__(self) -> Self:

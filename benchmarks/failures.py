@@ -3,9 +3,9 @@
 
 A client asks five APIs all the time, each over a new connection and without a second try; two guests on different hosts
 write numbered blocks to volumes. Meanwhile servers lose their power through their BMCs, or processes are killed. For
-each event the table of docs/failures.md has a line: errors seen, the window between the first and the last of them,
-blocks lost of those that were acknowledged, the longest pause of a guest on another node, and seconds until all gates
-pass again without anybody's help.
+each event the table of docs/failures.md has a line: errors seen, the seconds of the event in which they fell,
+blocks lost of those that were acknowledged, the longest pause of a guest on another node, and seconds from the end of
+the event until all gates pass again (for a process: until it runs again) without anybody's help.
 
     sudo .venv/bin/python benchmarks/failures.py -r inventory/lab                 # everything, about an hour
     sudo .venv/bin/python benchmarks/failures.py -r inventory/lab --servers node2
@@ -18,11 +18,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from failing_client import Client
+from failing_client import Client, Failure
 from failing_guests import Guests
 
 from scs_rack.design import make_design
@@ -35,8 +36,10 @@ STAGES = ("bmc", "switches", "base", "ceph", "platform", "cloud")
 DARK = 120.0
 """Seconds that a server stays without power."""
 AFTER = 30.0
-"""Seconds that are looked at after a process was killed."""
+"""Seconds that are looked at after an event, at least."""
 HEAL = 900.0
+APART = 10.0
+"""Seconds without an error that part two windows."""
 UNITS = (
     "haproxy", "mariadb", "rabbitmq-server", "memcached", "etcd", "keystone", "glance-api", "placement-api", "nova-api",
     "nova-api-metadata", "nova-conductor", "nova-scheduler", "nova-novncproxy", "neutron-api", "neutron-rpc-server",
@@ -54,7 +57,8 @@ class Line:
     event: str
     asked: int
     errors: int
-    window: float
+    windows: list[tuple[float, float]]
+    """When requests failed: first and last second of it, since the event began."""
     lost: int
     written: int
     pause: float
@@ -66,15 +70,29 @@ class Line:
         healed = f"{self.healed:.0f}" if self.healed is not None else f"not within {HEAL:.0f}"
         kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.kinds.items()))
         return (
-            f"| {self.event} | {self.errors} of {self.asked}{f' ({kinds})' if kinds else ''} | {self.window:.1f} "
+            f"| {self.event} | {self.errors} of {self.asked}{f' ({kinds})' if kinds else ''} "
+            f"| {', '.join(f'{first:.0f} to {last:.0f}' for first, last in self.windows) or '-'} "
             f"| {self.lost} of {self.written} | {self.pause:.1f} | {healed} |"
         )
 
 
 HEAD = (
-    "| what was killed | API errors | window, s | writes lost | longest pause of writes, s | seconds until green |\n"
+    "| what was killed | API errors | in seconds | writes lost | longest pause of writes, s "
+    "| seconds until green, from its end |\n"
     "|---|---|---|---|---|---|"
 )
+
+
+def windows(errors: list[Failure], began: float) -> list[tuple[float, float]]:
+    """Spans of time with errors less than ten seconds apart, in seconds since the event began."""
+    found: list[tuple[float, float]] = []
+    for one in sorted(errors, key=lambda one: one.begin):
+        first, last = one.begin - began, one.end - began
+        if found and first < found[-1][1] + APART:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
 
 
 @dataclass
@@ -103,20 +121,22 @@ class Trial:
         """Let something happen, wait until all is well, and say what was seen meanwhile."""
         began = time.monotonic()
         do()
-        healed = None
-        while time.monotonic() < began + HEAL:
+        over, healed = time.monotonic(), None
+        while time.monotonic() < over + HEAL:
             if heal():
-                healed = time.monotonic() - began
+                healed = time.monotonic() - over
                 break
             time.sleep(1.0)
+        time.sleep(max(0.0, began + AFTER - time.monotonic()))  # errors may come later than the process
         errors = self.client.errors(began)
-        window = errors[-1][0] - errors[0][0] if errors else 0.0
-        kinds: dict[str, int] = {}
-        for _, kind, _ in errors:
-            kinds[kind] = kinds.get(kind, 0) + 1
+        kinds = dict(Counter(one.service for one in errors))
+        for text in {one.text for one in errors}:
+            print(f"  {text}", file=sys.stderr)
         lost, written = self.guests.lost()
         pause = self.guests.pause(began, apart_from=node)
-        return Line(name, self.client.asked(began), len(errors), window, lost, written, pause, healed, kinds)
+        return Line(
+            name, self.client.asked(began), len(errors), windows(errors, began), lost, written, pause, healed, kinds
+        )
 
     def server(self, node: str) -> Line:
         """Cut a server's power for two minutes."""
@@ -146,9 +166,7 @@ class Trial:
         def back() -> bool:
             return self._pid(unit, node) not in ("", before)
 
-        line = self.event(f"process of {unit} on {node}", "", do, back)
-        time.sleep(AFTER)  # errors may come later than the process
-        return line
+        return self.event(f"process of {unit} on {node}", "", do, back)
 
     def _pid(self, unit: str, node: str) -> str:
         pairs = dict(

@@ -22,7 +22,7 @@ def ensure(state_dir: Path, design: Design, secrets: Mapping[str, str]) -> None:
     """Write it unless it is as it should be; whole or not at all."""
     common = {
         "region_name": design.rack.region,
-        "cacert": str(pki.files(state_dir).ca),
+        "cacert": str(pki.files(state_dir).trust),
         "identity_api_version": 3,
         "interface": "public",
     }

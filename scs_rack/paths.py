@@ -25,6 +25,12 @@ def state_dir(rack: str) -> Path:
     return state_root() / rack
 
 
+def guest_accel(state: Path) -> str:
+    """How guests of a virtual rack run, `kvm` or `tcg`: tried, and written down, when its lab starts."""
+    file = state / "lab/accel"
+    return file.read_text(encoding="ascii").strip() if file.is_file() else "tcg"
+
+
 def shipped(name: str) -> Path:
     """What comes with scs-rack (`roles`, `playbooks`, `ansible.cfg`): from the wheel, else from the checkout."""
     package = Path(__file__).resolve().parent

@@ -27,6 +27,9 @@ PLANNING = "SCS_RACK_PLANNING"
 """Environment variable that tells the inventory plugin to use placeholders for secrets that don't exist yet."""
 PASSWORD_VARIABLES = ("SCS_RACK_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_PASSWORD_FILE")
 
+API_KEY, CA_KEY = "api_key", "ca_key"
+"""Keys of a certificate that the operator gave for the API, and of the operator's own authority."""
+
 _PASSWORDS = (
     "admin_password",
     "db_keystone",
@@ -69,13 +72,28 @@ def names(design: Design) -> tuple[str, ...]:
 
 def optional(design: Design) -> tuple[str, ...]:
     """Names of secrets that a rack can do without: passwords of switches that don't have our key (`login_<switch>`)."""
-    return tuple(f"login_{name}" for name in design.switches)
+    return (*given_keys(design), *(f"login_{name}" for name in design.switches))
 
 
-def placeholders(design: Design) -> dict[str, str]:
+def given_keys(design: Design) -> tuple[str, ...]:
+    """Names of the operator's own private keys (PEM) that the rack file leaves to the vault."""
+    tls = design.rack.cloud.tls
+    wanted = ((API_KEY, tls.certificate and not tls.key), (CA_KEY, tls.ca and not tls.ca.key))
+    return tuple(name for name, needed in wanted if needed)
+
+
+def lacking(design: Design, stored: Mapping[str, str]) -> list[str]:
+    """Names of secrets that a rack needs and has not. Of a row of keys the first ones go as new ones come."""
+    numbers = [name.rpartition("_") for name in stored if name.startswith(("fernet_", "credential_"))]
+    whole = {row for row, _, number in numbers if number.isdigit() and number != "0"}
+    missing = [name for name in names(design) if name not in stored]
+    return [name for name in missing if not (name in _FERNET and name[-1] != "0" and name.rpartition("_")[0] in whole)]
+
+
+def placeholders(design: Design, stored: Mapping[str, str]) -> dict[str, str]:
     """Stand-ins for secrets that are not generated yet, so that a plan can be made without them."""
-    own = {name: stand_in(name) for name in switch_secrets(design)}  # their form is judged
-    return {name: f"<{name}, to be generated>" for name in names(design)} | own
+    missing, own = lacking(design, stored), switch_secrets(design)  # of these the form is judged
+    return {name: stand_in(name) if name in own else f"<{name}, to be generated>" for name in missing}
 
 
 def password_file(rack_dir: Path) -> Path | None:
@@ -128,7 +146,7 @@ def ensure(rack_dir: Path, design: Design) -> dict[str, str]:
                 raise _no_password(rack_dir)
             _write(rack_dir / PASSWORD_FILE, f"{secrets.token_urlsafe(32)}\n".encode())
         found = load(rack_dir)
-        missing = [name for name in names(design) if name not in found]
+        missing = lacking(design, found)
         if TACACS in missing:
             raise UsageError(
                 "no key for the TACACS+ servers of the switches",

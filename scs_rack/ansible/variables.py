@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scs_rack import pki, vault
+from scs_rack import pki, pki_acme, vault
 from scs_rack.design import make_design
 from scs_rack.design.inventory import inventory
 from scs_rack.engine import settled
 from scs_rack.errors import UsageError
 from scs_rack.model.load import load_rack
+from scs_rack.paths import guest_accel
 from scs_rack.paths import state_dir as state_of
 from scs_rack.provision.guest import guest_image
 from scs_rack.ssh import common_args, files
@@ -29,6 +30,8 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
             "ca_file": str(certificates.ca),
             "api_cert_file": str(certificates.api_cert),
             "api_key_file": str(certificates.api_key),
+            "api_roots_file": str(certificates.roots) if certificates.roots.is_file() else "",
+            "acme_thumbprint": pki_acme.thumbprint(state_dir) if design.rack.cloud.tls.acme else "",
         },
         "paths": {
             "rack_dir": str(rack_file.parent),
@@ -38,17 +41,18 @@ def full_inventory(rack_file: Path) -> tuple[dict[str, Any], list[str]]:
         "ansible_ssh_private_key_file": str(files(state_dir).key),
         "ansible_ssh_common_args": common_args(state_dir),
     }
-    if design.rack.lab:  # written when the lab starts, by trying
-        accel = state_dir / "lab/accel"
-        shared["guest_accel"] = accel.read_text(encoding="ascii") if accel.is_file() else "tcg"
+    if design.rack.lab:
+        shared["guest_accel"] = guest_accel(state_dir)
     if "ANSIBLE_SSH_CONTROL_PATH_DIR" not in os.environ:
         # Ansible's own default is one folder for all racks: nodes of two labs have the same addresses, and a
         # connection that one rack left open would lead a playbook of the other to the wrong nodes
         shared["ansible_control_path_dir"] = str(state_dir / "ssh/cp")
     warnings = []
-    secrets: dict[str, str] = vault.placeholders(design) if os.environ.get(vault.PLANNING) else {}
+    secrets: dict[str, str] = {}
     try:
-        secrets |= vault.load(rack_file.parent)
+        secrets = vault.load(rack_file.parent)
+        if os.environ.get(vault.PLANNING):
+            secrets |= vault.placeholders(design, secrets)
         if not secrets:
             warnings.append(f"no secrets yet: `scs-rack secrets create -r {rack_file.parent}` generates them")
     except UsageError as error:

@@ -15,7 +15,7 @@ from scs_rack.cli.common import rack_dir
 from scs_rack.clouds import clouds_file
 from scs_rack.conformance.domain_manager import run_domain_manager
 from scs_rack.conformance.scs_suite import Verdict, run_draft, run_suite
-from scs_rack.conformance.smoke import Smoke, Step
+from scs_rack.conformance.smoke import Smoke, Step, outside
 from scs_rack.conformance.tempest import (
     LIST,
     SHORT,
@@ -34,7 +34,7 @@ from scs_rack.engine.stage import Stop
 from scs_rack.errors import Interrupted, NotConformant, StageFailed, UsageError
 from scs_rack.lab.namespace import enter
 from scs_rack.model.load import load_rack
-from scs_rack.paths import state_dir
+from scs_rack.paths import guest_accel, state_dir
 from scs_rack.pki import files as pki_files
 from scs_rack.resources import ensure
 from scs_rack.resources.wanted_images import STAND_IN_CASES, stand_ins
@@ -66,9 +66,11 @@ def run_suite_named(args: argparse.Namespace) -> int:
         raise UsageError("--suite tests the cloud as a whole", "leave stages and --limit out, or --suite")
     _fitting(args)
     design = make_design(load_rack(rack_dir(args)))
-    enter(design)
     stop = Stop()
     bench = Bench(args, design, stop)
+    if args.install and not design.rack.conformance.tempest.python:
+        install(bench.say)  # before a lab is entered, which has no way to a package index
+    enter(design)
     if not bench.clouds.is_file():
         raise UsageError(f"there is no cloud of rack {design.rack.name} yet", "bring it up first: scs-rack up")
     with hold(bench.state), stoppable(stop, _stopping):
@@ -98,7 +100,9 @@ def _smoke(bench: Bench) -> tuple[bool, dict[str, Any]]:
         if step.error:
             bench.say(f"{'':10}{step.error}")
 
-    report = Smoke(bench.cloud("test"), note, bench.stop.wait).run()
+    emulated = bench.design.rack.lab is not None and guest_accel(bench.state) == "tcg"
+    cloud = bench.cloud("test")
+    report = Smoke(cloud, note, bench.stop.wait, emulated=emulated, **outside(bench.design)).run()
     return report.passed, asdict(report)
 
 
@@ -124,7 +128,9 @@ def _scs(bench: Bench) -> tuple[bool, dict[str, Any]]:
     _say_verdict(bench, verdict)
     draft = None
     if not bench.stop.requested.is_set():
-        draft = run_draft(options, rack.name, bench.clouds, "test", folder=bench.folder, known=verdict)
+        draft = run_draft(
+            options, rack.name, bench.clouds, "test", folder=bench.folder, known=verdict, stop=bench.stop.requested
+        )
     if draft:
         bench.say("for information:")
         _say_verdict(bench, draft)
@@ -148,7 +154,7 @@ def _say_verdict(bench: Bench, verdict: Verdict) -> None:
 def _domain_manager(bench: Bench) -> tuple[bool, dict[str, Any]]:
     options = bench.scs
     outcome = run_domain_manager(
-        options, bench.cloud("admin"), pki_files(bench.state).ca, bench.folder, bench.stop.requested
+        options, bench.cloud("admin"), pki_files(bench.state).trust, bench.folder, bench.stop.requested
     )
     for line in outcome.lines:
         bench.say(f"  {line}")
@@ -160,7 +166,7 @@ def _tempest(bench: Bench) -> tuple[bool, dict[str, Any]]:
     rack, report_file = bench.design.rack, bench.folder / "tempest.json"
     options = rack.conformance.tempest
     source, wanted = _list(bench)
-    python = install(bench.say) if bench.args.install and not options.python else chosen_python(options.python)
+    python = chosen_python(options.python)
     before = read_report(report_file) if bench.args.again else None
     kept = [one for one in before.results if one.status in ("passed", "skipped")] if before else []
     done = {one.name for one in kept}
@@ -172,7 +178,7 @@ def _tempest(bench: Bench) -> tuple[bool, dict[str, Any]]:
     cloud = bench.cloud("admin")
     bench.say(f"{len(todo)} tests ({source}), {workers} at a time; accounts and networks for them are made")
     try:
-        tempest.configure(cloud, pki_files(bench.state).ca, workers)
+        tempest.configure(cloud, pki_files(bench.state).trust, workers)
         if not bench.stop.requested.is_set():
             tempest.run(todo, workers, options.timeout_s, _counter(bench, len(todo)))
     finally:

@@ -64,12 +64,15 @@ def _list(args: argparse.Namespace) -> int:
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
     stored = vault.load(folder)
+    missing = vault.lacking(design, stored)
     if args.json:
-        print(json.dumps({name: name in stored for name in vault.names(design)}, indent=2))
+        print(json.dumps({name: name not in missing for name in vault.names(design)}, indent=2))
         return 0
     for name in vault.names(design):
-        print(f"{name:24} {'stored' if name in stored else 'missing'}")
-    for name in vault.optional(design):
+        print(f"{name:24} {'missing' if name in missing else 'stored' if name in stored else 'gone out of its row'}")
+    for name in vault.given_keys(design):
+        print(f"{name:24} {'stored' if name in stored else 'missing: `secrets set` it'}")
+    for name in vault.optional(design)[len(vault.given_keys(design)) :]:
         print(f"{name:24} {'stored' if name in stored else 'not needed with a key'}")
     return 0
 
@@ -87,7 +90,14 @@ def _show(args: argparse.Namespace) -> int:
 def _set(args: argparse.Namespace) -> int:
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
-    value = getpass.getpass(f"{args.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if args.name in (vault.API_KEY, vault.CA_KEY):
+        if sys.stdin.isatty():
+            raise UsageError("a key has many lines", f"give the file: `scs-rack secrets set {args.name} < KEYFILE`")
+        value = sys.stdin.read()
+        if "PRIVATE KEY-----" not in value:
+            raise UsageError("that is no private key in PEM", "give the file with its BEGIN and END lines")
+    else:
+        value = getpass.getpass(f"{args.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     if not value:
         raise UsageError("an empty value is no secret")
     vault.store(folder, design, args.name, value)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import replace
 
 from scs_rack import vault
@@ -44,12 +45,16 @@ def register(verbs: Commands) -> None:
 def rotate(args: argparse.Namespace) -> int:
     """Rotate."""
     from scs_rack.rotation import rotate as rotation  # here: Keystone's client is slow to import
+    from scs_rack.rotation.keys import too_early
 
     if args.list:
         return _list(args)
     folder = rack_dir(args)
     design = make_design(load_rack(folder))
-    names = rotation.chosen(design, vault.load(folder), args.names, everything=args.all)
+    stored = vault.load(folder)
+    names = rotation.chosen(design, stored, args.names, everything=args.all)
+    if args.all and "fernet" not in names:
+        print(f"fernet is left out: {too_early(stored)}", file=sys.stderr)
     if not args.yes:
         confirm("change while the cloud serves", names)
     with ordered(_whole(args)) as order:

@@ -63,6 +63,12 @@ def validate(args: argparse.Namespace) -> int:
         from scs_rack.sonic.rack_faults import switch_faults
 
         faults = [replace(fault, file=_near(Path(fault.file))) for fault in switch_faults(make_design(rack), path)]
+    if rack and not found:
+        from scs_rack.design import make_design
+        from scs_rack.pki_given import examine
+
+        _, wrong = examine(path.parent, make_design(rack))
+        faults += [replace(fault, file=_near(Path(fault.file))) for fault in wrong]
     counts = summary(rack) if rack else {}
     if args.json:
         print(

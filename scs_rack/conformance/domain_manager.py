@@ -3,7 +3,6 @@
 It wants two domains with a manager each; they are made for the run and removed after it.
 """
 
-import os
 import secrets
 import shutil
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from scs_rack.conformance.scs_suite import run_to_end
+from scs_rack.conformance.scs_suite import environment, run_to_end
 from scs_rack.errors import UsageError
 from scs_rack.files import write_file
 from scs_rack.model import ScsSuiteOptions
@@ -72,9 +71,7 @@ def run_domain_manager(
         write_file(work / "domain-manager-test.yaml", yaml.safe_dump({"domains": _make(cloud)}))
         argv = [options.python or sys.executable, str(check), "--os-cloud", "managed"]
         argv += ["--domain-config", str(work / "domain-manager-test.yaml")]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        env["OS_CLIENT_CONFIG_FILE"] = str(work / "clouds.yaml")
-        code, ended = run_to_end(argv, log, env, TIMEOUT, stop)
+        code, ended = run_to_end(argv, log, environment(work / "clouds.yaml"), TIMEOUT, stop)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         remove(cloud)

@@ -96,6 +96,16 @@ def _git(checkout: Path, *argv: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def environment(clouds: Path) -> dict[str, str]:
+    """Environment of a suite: our clouds.yaml alone, and assertions that count (scs-0302's check consists of them)."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("OS_") and name not in ("PYTHONOPTIMIZE", "PYTHONINSPECT")
+    }
+    return kept | {"OS_CLIENT_CONFIG_FILE": str(clouds)}
+
+
 def run_to_end(
     argv: list[str], log: Path, env: dict[str, str], timeout: float, stop: Event | None = None
 ) -> tuple[int | None, str | None]:
@@ -174,6 +184,7 @@ def run_draft(
     folder: Path,
     known: Verdict,
     draft: str = "next",
+    stop: Event | None = None,
 ) -> Verdict | None:
     """What the coming version of the scope would say: information only, it never decides anything.
 
@@ -187,7 +198,7 @@ def run_draft(
     """
     if known.state == "not run" or options.checkout is None or options.version == draft:
         return None
-    suite = _Suite(options, subject, clouds, cloud, folder, known.stand_ins, known.resting)
+    suite = _Suite(options, subject, clouds, cloud, folder, known.stand_ins, known.resting, stop)
     try:
         return suite.judge(draft, known.cases)
     except UsageError:
@@ -251,9 +262,7 @@ class _Suite:
         argv += ["-s", self.subject, "-a", f"os_cloud={self.cloud}", "-V", version, "-o", str(report)]
         if only:
             argv += ["-t", f"^({'|'.join(map(re.escape, only))})$"]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        env["OS_CLIENT_CONFIG_FILE"] = str(self.clouds)
-        _, ended = run_to_end(argv, log, env, self.options.timeout_s, self.stop)
+        _, ended = run_to_end(argv, log, environment(self.clouds), self.options.timeout_s, self.stop)
         if not report.is_file():
             raise StageFailed(
                 f"the SCS suite wrote no report{': ' + ended if ended else ''}", f"its output is in {log}"

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypedDict
 
-from scs_rack.conformance import smoke_services
+from scs_rack.conformance import smoke_services, smoke_zone
 from scs_rack.conformance.guest_ssh import GuestShell, KeyPair, host_key, new_keypair
 from scs_rack.conformance.smoke_clean import clean
 from scs_rack.conformance.smoke_names import PREFIX
+from scs_rack.design import Design
 from scs_rack.errors import Interrupted, StageFailed
 from scs_rack.resources.volume_types import ENCRYPTED
 
@@ -34,6 +35,8 @@ BOOT_TIMEOUT = 300.0
 """Seconds until a guest is ACTIVE, and again until it has said that it is ready."""
 HUNG = 120.0
 """Seconds after which an emulated guest that has not said so is started anew, once; others take 20 to 40."""
+OUTSIDE = 90.0
+"""Seconds until routers outside know a new prefix; what got lost on the way is announced again after 40."""
 TAIL = 300
 """Characters of a console that are told when a guest does not come up."""
 
@@ -73,6 +76,25 @@ def _sleep(seconds: float) -> bool:
     return False
 
 
+def beyond6(design: Design) -> str | None:
+    """The provider's router that a guest shall reach over IPv6; None where nobody is told of guests' prefixes."""
+    routes = design.guests.routes
+    ipv6 = design.rack.networks[routes.network].ipv6 if routes else None
+    return str(ipv6.gateway) if routes and ipv6 and design.rack.networks[routes.network].default else None
+
+
+class Outside(TypedDict):
+    """What lies beyond the cloud's networks, as `Smoke` takes it."""
+
+    beyond6: str | None
+    name_server: str
+
+
+def outside(design: Design) -> Outside:
+    """What a guest or a customer shall reach besides the API."""
+    return {"beyond6": beyond6(design), "name_server": str(design.api.vip4)}
+
+
 class Smoke:
     """One run of the smoke test."""
 
@@ -83,8 +105,12 @@ class Smoke:
         pause: Pause = _sleep,
         *,
         emulated: bool = False,
+        beyond6: str | None = None,
+        name_server: str | None = None,
     ) -> None:
         self.cloud = cloud
+        self.name_server = name_server
+        self.beyond6 = beyond6
         self.emulated = emulated
         self._warning: str | None = None
         self.pause = pause
@@ -96,6 +122,7 @@ class Smoke:
         self.group: Any = None
         self.servers: list[Any] = []
         self.address = ""
+        self.balanced = ""
         self.host_key = ""
 
     def _attempt(self, name: str, do: Callable[[], object]) -> bool:
@@ -124,14 +151,18 @@ class Smoke:
             "ssh to the guest": lambda: self._ssh("true"),
             "traffic between guests on different hosts": self._between,
             "the same over IPv6, with addresses from the default pool": self._between6,
+            **({"the provider's router answers over IPv6": self._beyond6} if self.beyond6 else {}),
             "a guest finds the other one by its name": self._names,
             "volume attached, written, read back, detached": self._volume,
         }
         if smoke_services.offers(self.cloud, "load-balancer"):
             steps["load balancer with both guests behind it"] = partial(smoke_services.load_balancer, self)
+            steps["its monitor takes a dead guest out, and in again"] = partial(smoke_services.health_monitor, self)
         if smoke_services.offers(self.cloud, "key-manager"):
             steps["secret stored, read back, deleted"] = partial(smoke_services.secret, self.cloud)
             steps["encrypted volume attached, written, read back, detached"] = partial(self._volume, ENCRYPTED)
+        if self.name_server and smoke_services.offers(self.cloud, "dns"):
+            steps["a zone is active and served"] = partial(smoke_zone.zone, self, self.name_server)
         all(self._attempt(name, do) for name, do in steps.items())
         self._attempt("cleanup", lambda: clean(self.cloud))
         return self.report
@@ -273,6 +304,10 @@ class Smoke:
         with GuestShell(self.address, self.key, self.host_key) as shell:
             return shell.run(command)
 
+    def in_guest(self, command: str) -> str:
+        """Run a command in the first guest, through its floating address."""
+        return self._ssh(command)
+
     def _between(self) -> None:
         other = self._address(4)
         self._ssh(f"ping -c 3 -W 5 {other}")
@@ -282,6 +317,11 @@ class Smoke:
         own = "ip -6 addr show scope global | grep -v tentative | grep inet6"
         self.wait("an IPv6 address in the guest", 30, lambda: self._ssh(f"{own} || true").strip())
         self._ssh(f"ping -6 -c 2 -W 5 {self._address(6)}")
+
+    def _beyond6(self) -> None:
+        """The answer comes only if that router has learnt where the guest's prefix is."""
+        ping = f"ping -6 -c 1 -W 2 {self.beyond6} >/dev/null && echo answered || true"
+        self.wait(f"an answer of {self.beyond6} to the guest", OUTSIDE, lambda: "answered" in self._ssh(ping))
 
     def _address(self, version: int) -> str:
         """Address of the second guest."""

@@ -1,7 +1,7 @@
 """Steps of the smoke test for services that a rack file may leave out, as a customer uses them.
 
 A secret is stored and read back; a volume is encrypted with a key of Barbican's, and a guest writes and reads it; a
-load balancer of OVN's hands requests from outside to both guests.
+load balancer of OVN's hands requests from outside to both guests, and none to one that its monitor found dead.
 """
 
 import secrets
@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from scs_rack.conformance import smoke_zone
 from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import StageFailed
 
@@ -23,6 +24,12 @@ WAIT = 60.0
 """Seconds that a load balancer has to be made, and again until it hands on requests."""
 REQUESTS = 40
 """Requests after which both guests must have answered: that one of two stays silent by chance is one in 2^39."""
+SERVE = f"httpd -p {PORT} -h /run/www"
+"""How a guest serves."""
+MONITOR = {"type": "TCP", "delay": 3, "timeout": 2, "max_retries": 1, "max_retries_down": 2}
+"""How often (s) members are asked, for how long (s), and after how many answers they count as well or ill."""
+MONITORED = 90.0
+"""Seconds for a load balancer to notice that a member died or is back."""
 
 
 def offers(cloud: Cloud, kind: str) -> bool:
@@ -55,7 +62,7 @@ def secret(cloud: Cloud) -> None:
 
 def serve(token: str) -> str:
     """Lines of a guest's user data that let it tell its name over HTTP."""
-    return f'mkdir -p /run/www && echo "{token} $(hostname)" > /run/www/index.html && httpd -p {PORT} -h /run/www\n'
+    return f'mkdir -p /run/www && echo "{token} $(hostname)" > /run/www/index.html && {SERVE}\n'
 
 
 def load_balancer(smoke: "Smoke") -> None:
@@ -78,12 +85,47 @@ def load_balancer(smoke: "Smoke") -> None:
     floating = cloud.network.create_ip(
         floating_network_id=external.id, port_id=made.vip_port_id, description=PREFIX
     ).floating_ip_address
-    wanted = {f"{smoke.token} {server.name}" for server in smoke.servers}
-    smoke.wait(f"an answer from {floating}", WAIT, lambda: _ask(floating) in wanted)
-    seen = {_ask(floating) for _ in range(REQUESTS)}
+    smoke.wait(f"an answer from {floating}", WAIT, lambda: _ask(floating) in _names(smoke))
+    _answer(floating, _names(smoke))
+    smoke.balanced = floating
+
+
+def health_monitor(smoke: "Smoke") -> None:
+    """Let the load balancer watch its members: one whose service ends gets no requests until it is back.
+
+    Raises:
+        StageFailed: the dead member is not noticed, or still asked, or not taken in again.
+    """
+    lb = smoke.cloud.load_balancer
+    balancer = next(iter(lb.load_balancers(name=PREFIX)))
+    pool = next(iter(lb.pools(loadbalancer_id=balancer.id)))
+    lb.create_health_monitor(name=PREFIX, pool_id=pool.id, **MONITOR)
+    smoke.wait("the health monitor active", WAIT, lambda: _active(smoke.cloud, balancer.id))
+
+    def states() -> dict[str, str]:
+        return {member.name: member.operating_status for member in lb.members(pool.id)}
+
+    first, second = (server.name for server in smoke.servers)
+    smoke.wait("both members ONLINE", MONITORED, lambda: states() == {first: "ONLINE", second: "ONLINE"})
+    smoke.in_guest("killall httpd")
+    smoke.wait(f"{first} in ERROR after its service ended", MONITORED, lambda: states().get(first) == "ERROR")
+    _answer(smoke.balanced, {f"{smoke.token} {second}"})
+    smoke.in_guest(SERVE)
+    smoke.wait(f"{first} ONLINE again", MONITORED, lambda: states() == {first: "ONLINE", second: "ONLINE"})
+    _answer(smoke.balanced, _names(smoke))
+
+
+def _names(smoke: "Smoke") -> set[str]:
+    """What the guests answer."""
+    return {f"{smoke.token} {server.name}" for server in smoke.servers}
+
+
+def _answer(address: str, wanted: set[str]) -> None:
+    """Ask many times; all that is wanted must come, and nothing else."""
+    seen = {_ask(address) for _ in range(REQUESTS)}
     if seen != wanted:
         said = ", ".join(sorted(str(answer) for answer in seen))
-        raise StageFailed(f"both guests should have answered, always; there came: {said}")
+        raise StageFailed(f"of {REQUESTS} requests all should have brought {sorted(wanted)}; there came: {said}")
 
 
 def _address(cloud: Cloud, server: Any) -> str:
@@ -130,3 +172,5 @@ def clean(cloud: Cloud, wait: float) -> None:
     if offers(cloud, "key-manager"):
         for one in cloud.key_manager.secrets(name=PREFIX):
             cloud.session.delete(one.secret_ref)
+    if offers(cloud, "dns"):
+        smoke_zone.clean(cloud)

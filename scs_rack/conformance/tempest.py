@@ -166,6 +166,11 @@ class Tempest:
         lines = ("[DEFAULT]", f"test_path={package}/test_discover", f"top_dir={package.parent}")
         text = "\n".join((*lines, r"group_regex=([^\.]*\.)*", ""))
         (self.folder / ".stestr.conf").write_text(text, encoding="utf-8")
+        # since stestr 4 nothing else makes the place for its results, and even a list of tests wants one
+        argv = [str(self.python), "-m", "stestr", "init"]
+        done = subprocess.run(argv, cwd=self.folder, env=self._env(), capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StageFailed(f"stestr can't be set up: {(done.stdout + done.stderr).strip()[-300:]}")
 
     def clean(self, cloud: Any) -> list[str]:
         """Remove accounts, what is in their projects, and the file with their passwords; returns what was left."""

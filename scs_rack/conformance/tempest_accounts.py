@@ -37,7 +37,10 @@ class Accounts:
 
 
 def make(cloud: Cloud, number: int) -> Accounts:
-    """Make projects with a user and a routed network each, and two flavors that only they see.
+    """Make projects with a member, a reader and a routed network each, and two flavors that only they see.
+
+    Most of Tempest's classes want a member and a reader of one project; who is wanted beside them (`alt`) is the first
+    that is free, so members of other projects stand before all readers.
 
     Args:
         cloud: with admin rights.
@@ -45,32 +48,30 @@ def make(cloud: Cloud, number: int) -> Accounts:
     """
     identity = cloud.identity
     domain = identity.create_domain(name=NAME, description="For a run of Tempest; scs-rack removes it")
-    member = identity.find_role("member", ignore_missing=False)
+    roles = {name: identity.find_role(name, ignore_missing=False) for name in ("member", "reader")}
     external = _external(cloud)
     flavors = [
         cloud.compute.create_flavor(name=name, vcpus=1, ram=ram, disk=1, is_public=False)
         for name, ram in FLAVORS.items()
     ]
 
-    def account(one: int) -> dict[str, Any]:
-        name, password = f"{NAME}-{one}", secrets.token_urlsafe(24)
-        project = identity.create_project(name=name, domain_id=domain.id)
-        user = identity.create_user(name=name, domain_id=domain.id, default_project_id=project.id, password=password)
-        identity.assign_project_role_to_user(project, user, member)
+    def user(project: Any, role: str) -> dict[str, Any]:
+        name, password = f"{project.name}-{role}", secrets.token_urlsafe(24)
+        made = identity.create_user(name=name, domain_id=domain.id, default_project_id=project.id, password=password)
+        identity.assign_project_role_to_user(project, made, roles[role])
+        account = {"username": name, "password": password, "project_name": project.name, "domain_name": NAME}
+        return account | {"roles": [role], "resources": {"network": NAME}}
+
+    def accounts(one: int) -> list[dict[str, Any]]:
+        project = identity.create_project(name=f"{NAME}-{one}", domain_id=domain.id)
         for flavor in flavors:
             cloud.compute.flavor_add_tenant_access(flavor, project.id)
         _network(cloud, project.id, one, external)
-        return {
-            "username": name,
-            "password": password,
-            "project_name": name,
-            "domain_name": NAME,
-            "roles": ["member", "reader"],
-            "resources": {"network": NAME},
-        }
+        return [user(project, role) for role in roles]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        users = list(pool.map(account, range(number)))
+        made = list(pool.map(accounts, range(number)))
+    users = [of_project[index] for index in range(len(roles)) for of_project in made]
     return Accounts(users, tuple(flavor.id for flavor in flavors))
 
 

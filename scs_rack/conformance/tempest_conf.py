@@ -48,12 +48,10 @@ def tempest_conf(cloud: Any, accounts: Accounts, folder: Path, ca: Path, image: 
         },
         "identity": {
             "uri_v3": cloud.session.auth.auth_url,
-            "auth_version": "v3",
             "region": region,
             "ca_certificates_file": ca,
             "v3_endpoint_type": "public",
         },
-        "identity-feature-enabled": {"application_credentials": True, "access_rules": True, "api_v2": False},
         "compute": {
             "region": region,
             "image_ref": boot.id,
@@ -84,14 +82,19 @@ def tempest_conf(cloud: Any, accounts: Accounts, folder: Path, ca: Path, image: 
             "ping_timeout": 120,
         },
         "image": {"region": region, "build_timeout": 300},
-        "image-feature-enabled": {"api_v1": False, "import_image": False},
         "network": {
             "region": region,
             "public_network_id": external.id,
             "floating_network_name": external.name,
             "build_timeout": 300,
         },
-        "network-feature-enabled": {"ipv6": True, "api_extensions": ",".join(extensions), "floating_ips": True},
+        "network-feature-enabled": {
+            "ipv6": True,
+            "ipv6_subnet_attributes": True,
+            "port_security": "port-security" in extensions,
+            "api_extensions": ",".join(extensions),
+            "floating_ips": True,
+        },
         "volume": {
             "region": region,
             "catalog_type": storage,

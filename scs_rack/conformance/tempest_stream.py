@@ -7,7 +7,8 @@ from typing import Any
 import subunit  # type: ignore[import-not-found]
 from testtools import StreamResult  # type: ignore[import-not-found]
 
-FINAL = ("success", "fail", "skip", "uxsuccess", "xfail", "exists")
+FINAL = ("success", "fail", "skip", "uxsuccess", "xfail")
+"""States that a test ends with; `exists`, which each worker says of all its tests first, is none."""
 MOST = 4000
 """Characters of a failure that are kept: its end tells what happened."""
 

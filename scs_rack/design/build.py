@@ -89,6 +89,16 @@ def _groups(rack: Rack, nodes: dict[str, NodeDesign]) -> dict[str, tuple[str, ..
     return groups
 
 
+def _api(rack: Rack) -> Api:
+    free = default_api(rack.pools.loopback4)
+    vip4 = rack.cloud.api_address4 or free
+    host = rack.cloud.api_name or str(vip4)
+    if rack.cloud.api_failover == "anycast":
+        return Api(vip4, addresses.loopback6(rack, vip4), host)
+    vrrp_id = rack.cloud.api_vrrp_id or int(vip4) % 256 or 255
+    return Api(vip4, addresses.loopback6(rack, free), host, vrrp_id)
+
+
 def make_design(rack: Rack) -> Design:
     """Derive everything from a rack.
 
@@ -97,7 +107,6 @@ def make_design(rack: Rack) -> Design:
     """
     ports = all_ports(rack)
     nodes = {name: _node(rack, name, ports.get(name, {})) for name in rack.servers}
-    vip4 = rack.cloud.api_address4 or default_api(rack.pools.loopback4)
     manager4 = manager_loopback(rack.pools.loopback4)
     return Design(
         rack=rack,
@@ -110,7 +119,7 @@ def make_design(rack: Rack) -> Design:
             asn=rack.pools.asn[1],
             ports=ports.get(MANAGER, {}),
         ),
-        api=Api(vip4=vip4, vip6=addresses.loopback6(rack, vip4), host=rack.cloud.api_name or str(vip4)),
+        api=_api(rack),
         guests=guests(rack),
         storage=storage(rack, nodes),
         fsid=str(uuid.uuid5(_NAMESPACE, rack.name)),

@@ -3,7 +3,7 @@
 import hashlib
 from ipaddress import IPv6Network
 
-from scs_rack.design.types import Guests
+from scs_rack.design.types import GuestRoutes, Guests
 from scs_rack.model import Rack
 
 
@@ -26,4 +26,13 @@ def guests(rack: Rack) -> Guests:
         pool6=stated.pool6 or unique_local(rack.name),
         domain=stated.domain or f"guests.{rack.domain}",
         resolvers=tuple(stated.resolvers) or gateways,
+        routes=_routes(rack),
     )
+
+
+def _routes(rack: Rack) -> GuestRoutes | None:
+    for name, network in rack.networks.items():
+        if network.purpose == "external" and network.ipv6 and network.ipv6.routers:
+            peers = tuple((router.address, router.asn) for router in network.ipv6.routers)
+            return GuestRoutes(name, network.ipv6.asn or rack.pools.asn[0], peers)
+    return None

@@ -12,7 +12,7 @@ from scs_rack.design.addresses import PoolExhausted
 from scs_rack.design.types import Design, NodeDesign
 from scs_rack.model import Network
 from scs_rack.model.network import AddressRange
-from scs_rack.model.numbering import floating
+from scs_rack.model.numbering import floating, routers6
 
 
 def _disk_path(design: Design, disk: str, stated: str | None) -> str:
@@ -26,6 +26,21 @@ def _allocation(network: Network) -> AddressRange:
     return span
 
 
+def _external6(network: Network) -> dict[str, str] | None:
+    """IPv6 of an external network, for roles; None where it has none."""
+    if network.ipv6 is None:
+        return None
+    span = network.ipv6.allocation or routers6(network.ipv6.prefix)
+    if span is None:
+        raise PoolExhausted(f"{network.ipv6.prefix} has no addresses for routers")
+    return {
+        "prefix": str(network.ipv6.prefix),
+        "gateway": str(network.ipv6.gateway),
+        "first": str(span[0]),
+        "last": str(span[1]),
+    }
+
+
 def rack_vars(design: Design) -> dict[str, Any]:
     """The variable `rack`."""
     rack = design.rack
@@ -36,7 +51,12 @@ def rack_vars(design: Design) -> dict[str, Any]:
         "domain": rack.domain,
         "lab": rack.lab is not None,
         "fsid": design.fsid,
-        "api": {"vip4": str(design.api.vip4), "vip6": str(design.api.vip6), "host": design.api.host},
+        "api": {
+            "vip4": str(design.api.vip4),
+            "vip6": str(design.api.vip6),
+            "host": design.api.host,
+            "vrrp_id": design.api.vrrp_id,
+        },
         "loopback4": str(rack.pools.loopback4),
         "loopback6": str(rack.pools.loopback6),
         "tunnel_mtu": rack.pools.tunnel_mtu,
@@ -47,7 +67,7 @@ def rack_vars(design: Design) -> dict[str, Any]:
             for n in design.in_service.values()
         ],
         "controllers": [
-            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6)}
+            {"name": n.name, "loopback4": str(n.loopback4), "loopback6": str(n.loopback6), "mgmt": str(n.mgmt.ip)}
             for n in (design.nodes[name] for name in design.groups["controller"])
         ],
         "mons": [{"name": name, "loopback4": str(design.nodes[name].loopback4)} for name in design.groups["ceph_mon"]],
@@ -66,6 +86,7 @@ def rack_vars(design: Design) -> dict[str, Any]:
                 "first": str(_allocation(net)[0]),
                 "last": str(_allocation(net)[1]),
                 "default": net.default,
+                "ipv6": _external6(net),
             }
             for number, (name, net) in enumerate(external.items())
         },
@@ -74,10 +95,17 @@ def rack_vars(design: Design) -> dict[str, Any]:
             "pool6": str(design.guests.pool6),
             "domain": design.guests.domain,
             "resolvers": list(design.guests.resolvers),
+            "routes": _guest_routes(design),
         },
         "access": rack.access.model_dump(mode="json"),
         "cloud": rack.cloud.model_dump(mode="json"),
     }
+
+
+def _guest_routes(design: Design) -> dict[str, Any] | None:
+    routes = design.guests.routes
+    peers = [{"address": str(address), "asn": asn} for address, asn in routes.peers] if routes else []
+    return {"network": routes.network, "asn": routes.asn, "peers": peers} if routes else None
 
 
 def node_vars(design: Design, node: NodeDesign) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from scs_rack.design.types import Design, NodeDesign, SwitchDesign
 from scs_rack.model.draft import MANAGER, draft_of
 from scs_rack.model.ends import SWITCH_MGMT_PORT
-from scs_rack.model.numbering import floating
+from scs_rack.model.numbering import floating, routers6
 from scs_rack.model.portmap import speed_name
 
 CABLE_COLUMNS = ("a_device", "a_unit", "a_port", "a_cage", "b_device", "b_unit", "b_port", "b_cage", "speed", "use")
@@ -55,6 +55,10 @@ def _networks(design: Design) -> Iterator[Sequence[object]]:
         span = network.allocation or floating(network.prefix)
         if network.purpose == "external" and span:
             yield f"{span[0]}-{span[1]}", name, "floating", None, None, None, None
+        if network.ipv6:
+            yield network.ipv6.gateway, name, "gateway", None, None, None, None
+            if span6 := network.ipv6.allocation or routers6(network.ipv6.prefix):
+                yield f"{span6[0]}-{span6[1]}", name, "routers", None, None, None, None
 
 
 def _devices(design: Design) -> Iterator[Sequence[object]]:

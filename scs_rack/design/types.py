@@ -110,6 +110,8 @@ class Api:
     vip6: IPv6Address
     host: str
     """What stands in URLs: the DNS name where there is one, else the IPv4 address."""
+    vrrp_id: int | None = None
+    """Virtual router where one controller at a time holds the addresses; None where all healthy ones announce them."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,20 @@ class Guests:
     """Domain of guests' names, without a point at its end."""
     resolvers: tuple[str, ...]
     """What guests are told to ask."""
+    routes: "GuestRoutes | None" = None
+    """Who outside learns which router leads to which guests; None where the provider routes by hand."""
+
+
+@dataclass(frozen=True)
+class GuestRoutes:
+    """BGP towards the provider: prefixes of guests from the IPv6 pool, with their router as next hop."""
+
+    network: str
+    """The external network that next hops are on."""
+    asn: int
+    """The cloud's autonomous system."""
+    peers: tuple[tuple[IPv6Address, int], ...]
+    """Address and autonomous system of each router of the provider."""
 
 
 @dataclass(frozen=True)

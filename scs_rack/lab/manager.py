@@ -20,12 +20,21 @@ def prepare(design: Design, root: Path) -> None:
     identity.name(root, MANAGER)
     identity.mask(root, "ssh.service", "ssh.socket", "systemd-logind.service")
     speaker = frr.Speaker(MANAGER, manager.asn, manager.loopback4, manager.loopback6)
-    frr.write(root, speaker, ports(design, "uplink"))
+    frr.write(root, speaker, ports(design, "uplink"), told_by=announcers(design))
     daemons = root / "etc/frr/daemons"
     daemons.write_text('bgpd=yes\nvtysh_enable=yes\nzebra_options="-A 127.0.0.1"\nbgpd_options="-A 127.0.0.1"\n')
     identity.enable(root, "frr.service")
     identity.announce(root, MANAGER, manager.ports)
     identity.enable(root, "lldpd.service")
+
+
+def announcers(design: Design) -> frr.Announcers | None:
+    """Controllers that tell the manager, as the provider's router, where guests are; None where they tell nobody."""
+    routes, manager = design.guests.routes, design.manager
+    if routes is None or (manager.loopback6, manager.asn) not in routes.peers:
+        return None
+    addresses = tuple(design.nodes[name].loopback6 for name in design.groups["controller"])
+    return frr.Announcers(routes.asn, addresses, design.guests.pool6)
 
 
 def configure(lab: Lab, design: Design) -> None:
@@ -43,6 +52,11 @@ def configure(lab: Lab, design: Design) -> None:
             f"address replace {net.gateway}/{net.prefix.prefixlen} dev {EXTERNAL_BRIDGE}"
             for net in design.rack.networks.values()
             if net.purpose == "external" and net.gateway
+        ]
+        lines += [
+            f"address replace {net.ipv6.gateway}/{net.ipv6.prefix.prefixlen} dev {EXTERNAL_BRIDGE} nodad"
+            for net in design.rack.networks.values()
+            if net.purpose == "external" and net.ipv6
         ]
         lines.append(f"link set {EXTERNAL_BRIDGE} up")
     lines += [f"link set {port} up" for port in (*manager.ports,)]

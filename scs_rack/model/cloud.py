@@ -9,6 +9,7 @@ from scs_rack.model.base import DomainName, Strict
 from scs_rack.model.flavors import ComputeOptions, FlavorOptions
 from scs_rack.model.guests import GuestOptions
 from scs_rack.model.images import CloudImage
+from scs_rack.model.tls import TlsOptions
 
 OptionalService = Literal["barbican", "octavia", "swift", "horizon", "designate"]
 """A service that a cloud can do without."""
@@ -31,9 +32,16 @@ class CloudOptions(Strict):
     """The OpenStack cloud."""
 
     api_address4: ipaddress.IPv4Address | None = None
-    """Address of the API (anycast /32); the last of the loopback pool when not stated."""
+    """Address of the API; the last of the loopback pool when not stated."""
+    api_failover: Literal["anycast", "keepalived"] = "anycast"
+    """How clients find a controller: all healthy ones announce the API's address by BGP, or one holds it (VRRP)
+    in the out-of-band network; `api_address4` lies there then."""
+    api_vrrp_id: int | None = Field(default=None, ge=1, le=255)
+    """Virtual router of keepalived in that network; the last number of the address when not stated."""
     api_name: DomainName | None = None
     """DNS name of the API, when the operator's DNS has one; the address is used otherwise."""
+    tls: TlsOptions = TlsOptions()
+    """Certificates that the operator brings; the rack makes its own otherwise."""
     workers: int = Field(default=2, ge=1)
     """Worker processes of each API service on each controller."""
     osd_memory_mib: int = Field(default=4096, ge=896)

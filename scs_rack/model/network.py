@@ -28,6 +28,16 @@ def _address_range(value: object) -> tuple[ipaddress.IPv4Address, ipaddress.IPv4
     return first, last
 
 
+def _address_range6(value: object) -> tuple[ipaddress.IPv6Address, ipaddress.IPv6Address]:
+    try:
+        first, last = (ipaddress.IPv6Address(part) for part in _span(value))
+    except ipaddress.AddressValueError as error:
+        raise ValueError("not a range of IPv6 addresses; write e.g. 2001:db8::100-2001:db8::fff") from error
+    if last < first:
+        raise ValueError("the range ends before it begins")
+    return first, last
+
+
 def _number_range(value: object) -> tuple[int, int]:
     parts = _span(value)
     if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
@@ -47,12 +57,43 @@ AddressRange = Annotated[
 ]
 """First and last address of a range, both included."""
 
+AddressRange6 = Annotated[
+    tuple[ipaddress.IPv6Address, ipaddress.IPv6Address],
+    BeforeValidator(_address_range6),
+    text_schema("First and last address, e.g. 2001:db8::100-2001:db8::fff", r"^[0-9A-Fa-f:.]+ *- *[0-9A-Fa-f:.]+$"),
+]
+"""First and last IPv6 address of a range, both included."""
+
 NumberRange = Annotated[
     tuple[int, int],
     BeforeValidator(_number_range),
     text_schema("First and last number, e.g. 4200000001-4200000999", r"^[0-9]+ *- *[0-9]+$"),
 ]
 """First and last number of a range, both included."""
+
+
+class GuestRouter(Strict):
+    """A router of the provider that is told, by BGP, which router of the cloud leads to which guests."""
+
+    address: ipaddress.IPv6Address
+    """Where it answers; controllers must have a route there."""
+    asn: int = Field(ge=1, le=4294967294)
+    """Its autonomous system."""
+
+
+class External6(Strict):
+    """The IPv6 side of an external network."""
+
+    prefix: IPv6Net
+    """Prefix of the wire; routers of the cloud have an address there, guests have theirs from `cloud.guests.pool6`."""
+    gateway: ipaddress.IPv6Address
+    """Router of the provider, in the prefix."""
+    allocation: AddressRange6 | None = None
+    """Addresses for routers of the cloud; all of the prefix but the first 256 when not stated."""
+    routers: list[GuestRouter] = Field(default_factory=list, max_length=8)
+    """Routers of the provider that learn guests' prefixes by BGP; without them the provider routes by hand."""
+    asn: int | None = Field(default=None, ge=1, le=4294967294)
+    """Autonomous system of the cloud towards them; the first number of `pools.asn` when not stated."""
 
 
 class Network(Strict):
@@ -72,6 +113,8 @@ class Network(Strict):
     """Name that Neutron knows an external network's wire by."""
     default: bool = True
     """For an external network: the one that is offered when a customer names none."""
+    ipv6: External6 | None = None
+    """IPv6 on an external network: guests with addresses of `cloud.guests.pool6` reach the world, and it them."""
 
 
 class Pools(Strict):

@@ -4,13 +4,16 @@ Unit U gives loopback pool + U, ASN pool + U, management address + 100 + U and B
 So no device is renumbered when another one is added or removed.
 """
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 MANAGER_OFFSET = 10
 MGMT_OFFSET = 100
 BMC_OFFSET = 180
 FLOATING_OFFSET = 10
 """Addresses at the beginning of an external network that are left to its routers."""
+
+ROUTERS6_OFFSET = 256
+"""Addresses at the beginning of an external IPv6 prefix that are the provider's."""
 
 
 def nth(prefix: IPv4Network, offset: int) -> IPv4Address | None:
@@ -37,3 +40,9 @@ def floating(prefix: IPv4Network) -> tuple[IPv4Address, IPv4Address] | None:
     """Floating addresses of an external network that states none; None when the prefix is too small."""
     first, last = prefix.network_address + FLOATING_OFFSET, prefix.broadcast_address - 1
     return (first, last) if first <= last and first in prefix else None
+
+
+def routers6(prefix: IPv6Network) -> tuple[IPv6Address, IPv6Address] | None:
+    """Addresses of the cloud's routers in an external prefix that states none; None when it is too small."""
+    first, last = prefix.network_address + ROUTERS6_OFFSET, prefix.broadcast_address
+    return (first, last) if prefix.num_addresses > ROUTERS6_OFFSET else None

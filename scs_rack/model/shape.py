@@ -138,6 +138,7 @@ KINDS: dict[str, tuple[str, Callable[[Path, ErrorDetails], Problem]]] = {
     "greater_than_equal": ("out-of-range", _limit("at least", "ge")),
     "less_than_equal": ("out-of-range", _limit("at most", "le")),
     "ip_v4_address": ("wrong-value", _kind("not an IPv4 address", "write e.g. 10.0.0.1")),
+    "ip_v6_address": ("wrong-value", _kind("not an IPv6 address", "write e.g. 2001:db8::1")),
     "ip_v4_network": ("wrong-value", _network4),
     "ip_v6_network": ("wrong-value", _network4),
 }

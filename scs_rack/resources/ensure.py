@@ -8,6 +8,7 @@ from pathlib import Path
 
 from scs_rack.clouds import TEST_NAME
 from scs_rack.errors import StageFailed
+from scs_rack.resources.external6 import external6, make_external6
 from scs_rack.resources.flavors import flavors
 from scs_rack.resources.images import images
 from scs_rack.resources.step import Connection, Step
@@ -26,7 +27,7 @@ def networks(cloud: Connection, wanted: tuple[ExternalNetwork, ...]) -> Iterator
         if found is None:
             yield f"external network {network.name}", partial(_new_network, cloud, network)
             continue
-        subnet = next(iter(cloud.network.subnets(network_id=found.id)), None)
+        subnet = next(iter(cloud.network.subnets(network_id=found.id, ip_version=4)), None)
         if subnet is None:
             yield (
                 f"subnet of {network.name}",
@@ -37,6 +38,8 @@ def networks(cloud: Connection, wanted: tuple[ExternalNetwork, ...]) -> Iterator
                 f"external network {network.name} has the subnet {subnet.cidr}, the rack file says {network.cidr}",
                 "change the rack file, or delete the network while nothing uses it",
             )
+        if network.ipv6:
+            yield from external6(cloud, network.ipv6, found.id)
 
 
 def _new_network(cloud: Connection, network: ExternalNetwork) -> None:
@@ -50,6 +53,8 @@ def _new_network(cloud: Connection, network: ExternalNetwork) -> None:
         mtu=1500,
     )
     _new_subnet(cloud, network, made.id)
+    if network.ipv6:
+        make_external6(cloud, network.ipv6, made.id)
 
 
 def _new_subnet(cloud: Connection, network: ExternalNetwork, network_id: str) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from scs_rack.design import Design
 from scs_rack.errors import StageFailed
 from scs_rack.model.guests import GUEST_SUBNET4, GUEST_SUBNET6
+from scs_rack.resources.address_scope import SCOPE, scope
 from scs_rack.resources.step import Connection, Step
 
 
@@ -21,14 +23,19 @@ class SubnetPool:
     """Prefix length of a subnet that states none."""
     widest: int
     narrowest: int
+    scope: str | None = None
+    """Address scope: what lies in it may be told to routers outside."""
 
 
 def wanted_subnet_pools(design: Design) -> tuple[SubnetPool, ...]:
     """One for IPv4, one for IPv6; every IPv6 subnet is a /64, so that SLAAC works in it."""
     pool4, pool6 = design.guests.pool4, design.guests.pool6
+    outside = any(net.ipv6 for net in design.rack.networks.values())
     return (
         SubnetPool("guests-ipv4", 4, str(pool4), GUEST_SUBNET4, max(pool4.prefixlen, 20), 29),
-        SubnetPool("guests-ipv6", 6, str(pool6), GUEST_SUBNET6, GUEST_SUBNET6, GUEST_SUBNET6),
+        SubnetPool(
+            "guests-ipv6", 6, str(pool6), GUEST_SUBNET6, GUEST_SUBNET6, GUEST_SUBNET6, SCOPE if outside else None
+        ),
     )
 
 
@@ -50,6 +57,12 @@ def subnet_pools(cloud: Connection, wanted: tuple[SubnetPool, ...]) -> Iterator[
             )
         elif not found.is_default:
             yield f"default of {pool.name}", partial(cloud.network.update_subnet_pool, found, is_default=True)
+        elif pool.scope and not found.address_scope_id:
+            yield f"address scope of {pool.name}", partial(_into_scope, cloud, found)
+
+
+def _into_scope(cloud: Connection, found: Any) -> None:
+    cloud.network.update_subnet_pool(found, address_scope_id=scope(cloud))
 
 
 def _new(cloud: Connection, pool: SubnetPool) -> None:
@@ -62,4 +75,5 @@ def _new(cloud: Connection, pool: SubnetPool) -> None:
         is_shared=True,
         is_default=True,
         description="Subnets of customers who name no prefix",
+        **({"address_scope_id": scope(cloud)} if pool.scope else {}),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scs_rack.design import Design
+from scs_rack.resources.external6 import External6, wanted_external6
 from scs_rack.resources.flavors import Flavor, wanted_flavors
 from scs_rack.resources.images import Image
 from scs_rack.resources.subnet_pools import SubnetPool, wanted_subnet_pools
@@ -24,6 +25,7 @@ class ExternalNetwork:
     first: str
     last: str
     default: bool
+    ipv6: External6 | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def wanted(design: Design, guest: Path, folder: Path) -> Wanted:
                 first=str(net.allocation[0] if net.allocation else net.prefix.network_address + 10),
                 last=str(net.allocation[1] if net.allocation else net.prefix.broadcast_address - 1),
                 default=net.default,
+                ipv6=wanted_external6(design, name),
             )
             for index, (name, net) in enumerate(external.items())
         ),

@@ -13,24 +13,26 @@ USER = "openstack"
 
 _TOOLS = r"""
 import base64, hashlib, json, os, pathlib, pwd, subprocess, sys, time
-import amqp
 CA = "/usr/local/share/ca-certificates/scs-rack.crt"
 one = json.load(sys.stdin)
-def ctl(*words, check=True):
+def ctl(*words, check=True, cookie=None):
+    environment = os.environ | ({"RABBITMQ_ERLANG_COOKIE": cookie} if cookie else {})
     done = subprocess.run(
-        ["rabbitmqctl", "--quiet", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90
+        ["rabbitmqctl", "--quiet", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90,
+        env=environment,
     )
     if check and done.returncode:
         sys.exit((done.stderr or done.stdout).strip().splitlines()[-1])
     return done
 def private(path, text):
-    owner = pwd.getpwnam("rabbitmq")
+    owner = pwd.getpwnam(one.get("owner", "rabbitmq"))
     handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     os.fchown(handle, owner.pw_uid, owner.pw_gid)
     os.write(handle, text.encode())
     os.close(handle)
 def opens(user, password):
     # TLS verified as clients do
+    import amqp
     options = {"ca_certs": CA, "server_hostname": one["address"], "cert_reqs": 2}
     connection = amqp.Connection(
         one["address"] + ":5671", userid=user, password=password, ssl=options, connect_timeout=10, login_method="PLAIN"
@@ -88,17 +90,19 @@ else:
 COOKIE = (
     _TOOLS
     + r"""
-path = pathlib.Path("/var/lib/rabbitmq/.erlang.cookie")
-if path.read_text() != one["cookie"]:
-    # the running node first, told by the old cookie; its sessions with the others stay, only new ones ask for a cookie
-    program = "{ok, [C]} = file:consult(\"/run/scs-rack-cookie\"), erlang:set_cookie(C)."
-    held = "/run/scs-rack-cookie"
+path = pathlib.Path(one.get("path", "/var/lib/rabbitmq/.erlang.cookie"))
+held = one.get("held", "/run/scs-rack-cookie")
+# the running node first; its sessions with the others stay, only new ones ask for a cookie. What it knows is asked of
+# it: the file may be new already, by a run that died, or by `scs-rack up`
+if ctl("eval", "ok.", check=False, cookie=one["cookie"]).returncode:
+    program = "{ok, [C]} = file:consult(\"" + held + "\"), erlang:set_cookie(C)."
     private(held, "'" + one["cookie"] + "'.\n")
     try:
-        ctl("eval", program, check=False)
+        # the call's own session may be cut by it: what counts is what is observed below
+        ctl("eval", program, check=False, cookie=one["old"])
     finally:
         os.unlink(held)
-    # the call's own session may be cut by it: what counts is what is observed below
+if path.read_text() != one["cookie"]:
     stat = path.stat()
     fresh = path.with_name(".erlang.cookie.new")
     handle = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o400)
@@ -143,13 +147,15 @@ class Cookie(Kind):
     """The secret `rabbitmq_cookie`: members of the cluster, and its tools, prove themselves by it."""
 
     playbooks: tuple[str, ...] = (PLATFORM,)
+    written: bool = False
 
     def moved(self, ctx: Context, stored: Vault, names: Sequence[str]) -> Iterable[Result]:
         """Told to the running members, whose sessions stay: one that restarts later finds the same everywhere."""
         (name,) = names
         controllers = ctx.design.groups["controller"]
         for host in controllers:
-            why = told(ctx, host, COOKIE, {"cookie": stored[name], "members": len(controllers)})
+            data = {"cookie": stored[name], "old": stored[f"{name}_old"], "members": len(controllers)}
+            why = told(ctx, host, COOKIE, data, timeout=300)
             yield Result(host, "RabbitMQ knows the new cookie only", changed=True, error=why or None)
 
 

@@ -26,7 +26,7 @@ class Identity:
 
     def __init__(self, ctx: Context, stored: Vault) -> None:
         self._url = f"https://{ctx.design.api.host}:5000/v3"
-        self._ca = str(pki.files(ctx.state_dir).ca)
+        self._ca = str(pki.files(ctx.state_dir).trust)
         # killed between a new password's setting and its storing, the vault still calls it the next one
         passwords = [stored[name] for name in ("admin_password", "admin_password_next") if name in stored]
         working = [one for one in passwords if self.opens("admin", "Default", one, "admin")]

@@ -4,6 +4,7 @@ Key 0 of a row was distributed a rotation ago and only decrypts; the highest enc
 highest, and a fresh one key 0: whichever controller hears of it first, the others can read what it encrypts.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,12 @@ from scs_rack.rotation.kinds import PLATFORM, Kind, Vault
 from scs_rack.rotation.nodes import told
 
 KEPT = 5
-"""Keys of a row beside key 0: a token of an older one is refused, so rotate less often than they take to expire."""
+"""Keys of a row beside key 0: a token of an older one is refused."""
+LIFE = dt.timedelta(hours=72)
+"""For so long may a token be shown: four hours, two days more by a service that acts for its owner (Keystone's
+`allow_expired_window`), and some time to spare."""
+TIMES = "fernet_times"
+"""When the row of tokens' keys moved on, newest last (seconds since 1970)."""
 
 MIGRATE = r"""
 import json, subprocess, sys
@@ -31,6 +37,7 @@ class KeyRow(Kind):
     """The rows `fernet` and `credential`, by these names."""
 
     playbooks: tuple[str, ...] = (PLATFORM,)
+    written: bool = False
 
     def begin(self, stored: Vault, name: str) -> states.Changes:
         """A fresh key, not yet in the row."""
@@ -59,4 +66,22 @@ def turned(stored: Vault, name: str) -> states.Changes:
     highest = numbers[-1] + 1
     changes: states.Changes = {f"{name}_{highest}": stored[f"{name}_0"], f"{name}_0": stored[f"{name}_next"]}
     changes |= {f"{name}_{number}": None for number in numbers if 0 < number <= highest - KEPT}
+    if name == "fernet":
+        changes[TIMES] = " ".join([*_times(stored), str(int(dt.datetime.now(dt.UTC).timestamp()))][-KEPT:])
     return changes | {f"{name}_next": None, f"{name}_old": "see the row"}
+
+
+def too_early(stored: Vault) -> str | None:
+    """Why the row of tokens' keys may not move on now; None when it may."""
+    times = _times(stored)
+    if len(row(stored, "fernet")) <= KEPT or len(times) < KEPT - 1:
+        return None  # no key goes out
+    # the key that would go out encrypted tokens until the one after it did
+    since = dt.datetime.fromtimestamp(int(times[1 - KEPT]), dt.UTC)
+    if dt.datetime.now(dt.UTC) - since >= LIFE:
+        return None
+    return f"tokens of the key that would go out may be shown until {since + LIFE:%F %H:%M} UTC"
+
+
+def _times(stored: Vault) -> list[str]:
+    return stored.get(TIMES, "").split()

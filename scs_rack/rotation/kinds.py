@@ -9,7 +9,7 @@ from scs_rack.engine.stage import Context
 from scs_rack.results import Result
 from scs_rack.rotation import states
 
-PLATFORM, CLOUD = "platform.yml", "cloud.yml"
+BASE, PLATFORM, CLOUD = "base.yml", "platform.yml", "cloud.yml"
 
 Vault = Mapping[str, str]
 
@@ -20,6 +20,8 @@ class Kind:
 
     playbooks: tuple[str, ...] = ()
     """What brings the new one to those who use it."""
+    written: bool = True
+    """True if it stands in settings of servers as it is, and a client that was left out is found by that."""
 
     def account(self, name: str) -> str | None:  # noqa: ARG002 (for kinds that have some)
         """The account's own name, where it has a twin."""

@@ -71,6 +71,7 @@ class MasterKey(Kind):
     """`barbican_kek`. Moving: role barbican writes the new key first, the old one after it."""
 
     playbooks: tuple[str, ...] = (CLOUD,)
+    written: bool = False  # beside the new one, until all is wrapped anew
 
     def accept(self, ctx: Context, stored: Vault, names: Sequence[str]) -> Iterable[Result]:
         """Every controller can decrypt by the new key, before one encrypts by it."""

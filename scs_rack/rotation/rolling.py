@@ -33,17 +33,25 @@ def led():
     # services of the API have a backend of their own for the other controllers; databases have none
     seen = rows()
     own = {row["pxname"] for row in seen if row["pxname"].endswith(".own")}
-    return [row for row in seen if row["svname"] == one["server"] and row["pxname"] + ".own" in own]
+    every = [row for row in seen if row["pxname"] + ".own" in own]
+    if one["state"] == "release":
+        return [row for row in every if not row["status"].startswith("MAINT")]  # which somebody wanted
+    return [row for row in every if row["svname"] == one["server"]]
+freed = set()
 if one["state"]:
+    state = "ready" if one["state"] == "release" else one["state"]
     for row in led():
-        said = ask(f"set server {row['pxname']}/{row['svname']} state {one['state']}").strip()
+        if row["status"].startswith("DRAIN"):
+            freed.add(row["svname"])
+        said = ask(f"set server {row['pxname']}/{row['svname']} state {state}").strip()
         if said:
             sys.exit(said)
 deadline = time.monotonic() + one["wait"]
 while one["state"] == "drain" and any(int(row["scur"] or 0) for row in led()) and time.monotonic() < deadline:
     time.sleep(0.3)
-bad = [row for row in rows() if row["status"].startswith(("DOWN", "MAINT"))]
-print(json.dumps([f"{row['pxname']}/{row['svname']} {row['status']}" for row in bad]))
+bad = [row for row in rows() if row["status"].startswith(("DOWN", "MAINT", *one["bad"]))]
+told = [f"{row['pxname']}/{row['svname']} {row['status']}" for row in bad]
+print(json.dumps(sorted(freed) if one["state"] == "release" else told))
 """
 """Tells the HAProxy of a node to lead no new requests to a controller, or some again; prints what it sees as down
 (HAProxy's management guide, sections 9.1, "CSV format", and 9.3, "set server")."""
@@ -106,14 +114,26 @@ def lead(ctx: Context, host: str, state: str) -> Result:
     controllers = ctx.design.groups["controller"]
     if len(controllers) > 1:
         for one in controllers:
-            told(ctx, one, HAPROXY, {"server": host, "state": state, "wait": DRAIN})
+            told(ctx, one, HAPROXY, {"server": host, "state": state, "wait": DRAIN, "bad": []})
     return Result(host, "requests go to the other controllers" if state == "drain" else "requests come again")
+
+
+def release(ctx: Context) -> Iterable[Result]:
+    """Have requests led to controllers again from which a run that was killed kept them.
+
+    Raises:
+        StageFailed, Unreachable: a controller can't be told.
+    """
+    controllers = ctx.design.groups["controller"]
+    for one in controllers if len(controllers) > 1 else ():
+        for server in told(ctx, one, HAPROXY, {"server": "", "state": "release", "wait": 0, "bad": []}):
+            yield Result(one, f"requests come to {server} again", changed=True)
 
 
 def up(ctx: Context, host: str) -> None:
     """Wait until a controller's own HAProxy sees its services up; the gate tells which are not."""
     deadline = time.monotonic() + PATIENCE
-    while _down(ctx, host) and time.monotonic() < deadline and not ctx.stop.wait(PAUSE):
+    while _down(ctx, host, drained=False) and time.monotonic() < deadline and not ctx.stop.wait(PAUSE):
         pass
 
 
@@ -121,15 +141,16 @@ def serving(ctx: Context, host: str) -> list[Finding]:
     """What a controller's HAProxy sees as down, after some patience."""
     deadline = time.monotonic() + ctx.wait_for(PATIENCE)
     while True:
-        down = _down(ctx, host)
+        down = _down(ctx, host, drained=True)
         if not down or time.monotonic() > deadline or ctx.stop.wait(PAUSE):
             hint = f"`journalctl -u haproxy` on {host} says since when"
             return [Finding("service-down", "error", f"{host} haproxy", "up", one, hint) for one in down]
 
 
-def _down(ctx: Context, host: str) -> list[str]:
+def _down(ctx: Context, host: str, *, drained: bool) -> list[str]:
+    bad = ["DRAIN"] if drained else []
     try:
-        return list(told(ctx, host, HAPROXY, {"server": "", "state": "", "wait": 0}))
+        return list(told(ctx, host, HAPROXY, {"server": "", "state": "", "wait": 0, "bad": bad}))
     except ScsRackError as error:
         return [error.message]
 

@@ -12,11 +12,12 @@ from scs_rack.rotation import states
 from scs_rack.rotation.broker import Broker, Cookie
 from scs_rack.rotation.database import Databases
 from scs_rack.rotation.identity import Logins, ServiceUsers
-from scs_rack.rotation.keys import KeyRow
+from scs_rack.rotation.keys import KeyRow, too_early
 from scs_rack.rotation.kinds import CLOUD, PLATFORM, Kind, all_names, refusal
 from scs_rack.rotation.master_key import MasterKey
-from scs_rack.rotation.rolling import rolls
+from scs_rack.rotation.rolling import release, rolls
 from scs_rack.rotation.states import State
+from scs_rack.rotation.traces import traces
 
 _DATABASES = Databases()
 _SERVICES = ServiceUsers()
@@ -53,12 +54,15 @@ def chosen(design: Design, stored: dict[str, str], names: Sequence[str], *, ever
     known = {*vault.names(design), "fernet", "credential"}
     faults = [f"{design.rack.name} has no secret {name}" for name in names if name not in known]
     faults += [f"{name}: {why}" for name in names if name in known and (why := refusal(design, name))]
+    left = [name for name in states.unfinished(stored) if refusal(design, name) is None]
+    early = None if "fernet" in left else too_early(stored)
+    faults += [f"fernet: {early}"] if early and "fernet" in names else []
     if faults:
         raise UsageError("; ".join(faults), "`scs-rack secrets rotate --list` names those that can be rotated")
-    left = states.unfinished(stored)
     if not (names or everything or left):
         raise UsageError("no secret named", "name some, or use --all")
-    wanted = [*(all_names(design) if everything else names), *left]
+    every = [name for name in all_names(design) if not (early and name == "fernet")]
+    wanted = [*(every if everything else names), *left]
     missing = [name for name in wanted if name not in stored and f"{name}_0" not in stored]
     if missing:
         raise UsageError(f"not yet generated: {', '.join(missing)}", "`scs-rack up` does it")
@@ -122,7 +126,8 @@ class Accept(_Part):
 
     def apply(self, ctx: Context) -> Iterable[Result]:
         """Make them so."""
-        return self.each(ctx, State.PENDING, lambda one, *rest: one.accept(*rest))
+        yield from release(ctx)
+        yield from self.each(ctx, State.PENDING, lambda one, *rest: one.accept(*rest))
 
 
 class Switch(_Part):
@@ -149,7 +154,12 @@ class Retire(_Part):
     summary = "the old secrets are refused"
 
     def apply(self, ctx: Context) -> Iterable[Result]:
-        """Make them so; only what was observed is forgotten."""
+        """Make them so; only what was observed is forgotten, and only when no server's settings say it any more."""
+        stored = vault.load(ctx.rack_dir)
+        moving = [name for name in self.names if states.state(stored, name) is State.MOVING and kind(name).written]
+        left = traces(ctx, {name: stored[f"{name}_old"] for name in moving})
+        if left:
+            return left
         results = list(self.each(ctx, State.MOVING, lambda one, *rest: one.retire(*rest)))
         if not any(result.error for result in results):
             stored = vault.load(ctx.rack_dir)

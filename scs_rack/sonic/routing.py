@@ -61,7 +61,8 @@ def _prefixes(design: Design) -> dict[int, list[tuple[IPv4Network | IPv6Network,
     """Prefixes that the underlay carries by version of IP, with the length of what may be announced from them."""
     pools = design.rack.pools
     devices: list[NodeDesign | SwitchDesign] = [*design.nodes.values(), *design.switches.values()]
-    four = [design.api.vip4, *(device.loopback4 for device in devices)]
+    four = [device.loopback4 for device in devices]
+    four = [design.api.vip4, *four] if design.api.vrrp_id is None else four  # keepalived moves it in a bridged network
     four += [pair.vtep for pair in design.rack.layer2.pairs if pair.vtep]
     six = [design.api.vip6, *(device.loopback6 for device in devices)]
     outside4 = [(IPv4Network(address), 32) for address in dict.fromkeys(four) if address not in pools.loopback4]

@@ -44,7 +44,31 @@ def controller_findings(ctx: Context) -> list[Finding]:
     vips = f"{ctx.design.api.vip4}/32 {ctx.design.api.vip6}/128"
     ask = ["sh", "-c", f"/usr/local/sbin/scs-rack-vip check {vips} && exit; {UNITS}; exit 1"]
     names = [name for name in ctx.design.groups["controller"] if ctx.selected(name)]
-    return [finding for name, answer in run_many(ctx, names, ask).items() for finding in withheld(name, answer)]
+    answers_of = run_many(ctx, names, ask)
+    if ctx.design.api.vrrp_id is not None:
+        return list(held_once(answers_of, complete=len(names) == len(ctx.design.groups["controller"])))
+    return [finding for name, answer in answers_of.items() for finding in withheld(name, answer)]
+
+
+def held_once(seen: Mapping[str, Answer], *, complete: bool) -> Iterable[Finding]:
+    """Judge what controllers say of addresses that keepalived moves: one of them has both, and all could.
+
+    Args:
+        seen: what each said; its exit code tells whether both addresses are there.
+        complete: all controllers were asked, so that the holder must be among them.
+    """
+    holders = [name for name, answer in seen.items() if answer.ok]
+    where, wanted = ", ".join(seen), "the API's addresses on one controller"
+    if len(holders) > 1:
+        hint = "they don't hear each other: is protocol 112 let through between them in the out-of-band network?"
+        yield Finding("api-address-twice", "error", where, wanted, f"on {', '.join(holders)}", hint)
+    idle = {name: answer for name, answer in seen.items() if not answer.ok}
+    down = {name: answer for name, answer in idle.items() if "scs-rack-vip active" not in answer.out}
+    for name, answer in down.items():
+        yield from withheld(name, answer)
+    if complete and not holders and not down:
+        hint = "journalctl -u scs-rack-vip -u haproxy on the controllers says what keepalived finds wrong"
+        yield Finding("api-address-withheld", "error", where, wanted, "on none", hint)
 
 
 def withheld(name: str, answer: Answer) -> Iterable[Finding]:
@@ -101,15 +125,20 @@ def leaf_findings(ctx: Context) -> list[Finding]:
 
 
 def missing_ways(design: Design, leaf: str, said: str, wanted: Mapping[str, str]) -> Iterable[Finding]:
-    """Judge a leaf's routes to both addresses; it need not use more ways at once than it may."""
-    for prefix in (f"{design.api.vip4}/32", f"{design.api.vip6}/128"):
+    """Judge a leaf's routes to both addresses; it need not use more ways at once than it may.
+
+    With keepalived one controller announces the IPv6 address, which may hang on another leaf.
+    """
+    moved = design.api.vrrp_id is not None
+    for prefix in (f"{design.api.vip6}/128",) if moved else (f"{design.api.vip4}/32", f"{design.api.vip6}/128"):
         try:
             seen = ways(said, prefix)
         except ValueError:
             yield Finding("switch-refused", "error", leaf, "routes of FRR as JSON", said.strip()[:200] or "nothing")
             return
         lacking = sorted(set(wanted) - seen)
-        if lacking and len(seen) < min(len(wanted), design.switches[leaf].options.max_paths):
+        least = 1 if moved else min(len(wanted), design.switches[leaf].options.max_paths)
+        if lacking and len(seen) < least:
             through = ", ".join(f"{interface} to {wanted[interface]}" for interface in lacking)
             yield Finding(
                 "api-route-missing", "error", f"{leaf} {prefix}", f"ways by {through}", _listed(seen),
@@ -122,21 +151,25 @@ def _listed(interfaces: set[str]) -> str:
 
 
 def answer_findings(ctx: Context) -> list[Finding]:
-    """Ask at both addresses, as a customer would: TLS verified by the rack's CA."""
-    context = ssl.create_default_context(cafile=str(pki.files(ctx.state_dir).ca))
-    found = [answers(str(vip), PORT, context) for vip in (ctx.design.api.vip4, ctx.design.api.vip6)]
+    """Ask at both addresses, as a customer would: TLS verified."""
+    context = ssl.create_default_context(cafile=str(pki.files(ctx.state_dir).trust))
+    api = ctx.design.api
+    name = api.host if api.host != str(api.vip4) else None
+    found = [answers(str(vip), PORT, context, name) for vip in (api.vip4, api.vip6)]
     return [finding for finding in found if finding]
 
 
-def answers(host: str, port: int, context: ssl.SSLContext) -> Finding | None:
-    """Ask one address; None if it answers."""
+def answers(host: str, port: int, context: ssl.SSLContext, name: str | None = None) -> Finding | None:
+    """Ask one address; None if it answers. Its certificate is for the name, or for the address without one."""
     where = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
-    connection = http.client.HTTPSConnection(host, port, timeout=30, context=context)
+    connection = http.client.HTTPConnection(host, port, timeout=30)
     try:
-        connection.request("GET", "/v3", headers={"Host": host if ":" not in host else f"[{host}]"})
+        connection.connect()
+        connection.sock = context.wrap_socket(connection.sock, server_hostname=name or host)
+        connection.request("GET", "/v3", headers={"Host": name or (host if ":" not in host else f"[{host}]")})
         status = connection.getresponse().status
     except ssl.SSLError as error:
-        return Finding("api-certificate", "error", where, "a certificate of the rack's CA for it", str(error))
+        return Finding("api-certificate", "error", where, "a certificate for it that clients trust", str(error))
     except (OSError, http.client.HTTPException) as error:
         if _no_ipv6(host):
             return Finding("api-untried", "warning", where, "answers", "this machine has no IPv6 address to ask from")

@@ -15,6 +15,7 @@ from scs_rack.resources.ensure import connect
 from scs_rack.results import Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.extra_services import extra_questions
+from scs_rack.stages.guest_hosts import cpu_findings, page_findings
 from scs_rack.stages.ovn import ovn_cluster_findings
 from scs_rack.wires import gate as wires
 
@@ -80,6 +81,14 @@ def inventory_findings(inventories: Mapping[str, Mapping[str, int]], computes: I
         for node in computes
         if not all((has := inventories.get(node, {})).get(kind) for kind in RESOURCES)
     ]
+
+
+def placement_findings(
+    offered: Mapping[str, Mapping[str, int]], computes: Iterable[str], ctx: Context
+) -> list[Finding]:
+    """What compute nodes should offer in Placement, and do not."""
+    names = list(computes)
+    return inventory_findings(offered, names) + cpu_findings(ctx.design.rack.cloud.compute, offered, names)
 
 
 def chassis_findings(seen: Iterable[str], wanted: Iterable[str]) -> list[Finding]:
@@ -149,6 +158,8 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
 
     agents = [("ovn-controller", node) for node in chassis]
     agents += [("neutron-ovn-metadata-agent", node) for node in computes]
+    if ctx.design.guests.routes:
+        agents += on_each("neutron-bgp-dragent")
     types = (*TYPES, *(OPTIONAL[name] for name in ctx.design.rack.cloud.services if name in OPTIONAL))
     hosts = [str(ctx.design.nodes[node].loopback4) for node in controllers]
     questions: dict[str, Callable[[], list[Finding]]] = {
@@ -160,7 +171,8 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
         "block-storage": lambda: service_findings(
             cinder_services(cloud), on_each("cinder-scheduler", "cinder-volume", "cinder-backup")
         ),
-        "placement": lambda: inventory_findings(inventories(cloud), computes),
+        "placement": lambda: placement_findings(inventories(cloud), computes, ctx),
+        "huge-pages": lambda: page_findings(ctx, computes),
         "image": lambda: list_images(cloud),
         "catalog": lambda: catalog_findings(cloud, ctx.design.rack.region, types, hosts),
         "ovn": lambda: ovn_findings(ctx, chassis),

@@ -10,11 +10,12 @@ from pathlib import Path
 from scs_rack.clouds import clouds_file
 from scs_rack.conformance.proof import Proof, findings, read_proof
 from scs_rack.conformance.scs_suite import Verdict, run_draft, run_suite
-from scs_rack.conformance.smoke import Smoke, Step
+from scs_rack.conformance.smoke import Smoke, Step, outside
 from scs_rack.engine import runs
 from scs_rack.engine.fingerprint import fingerprint
 from scs_rack.engine.stage import Context
 from scs_rack.errors import Interrupted, ScsRackError
+from scs_rack.paths import guest_accel
 from scs_rack.resources import ensure
 from scs_rack.resources.wanted_images import STAND_IN_CASES, stand_ins
 from scs_rack.results import Change, Finding, Result
@@ -26,12 +27,6 @@ FRESH = dt.timedelta(hours=24)
 def proof_file(state_dir: Path) -> Path:
     """Where the newest proof of a rack lies."""
     return state_dir / "conformance/proof.json"
-
-
-def _emulated(ctx: Context) -> bool:
-    """True in a lab whose guests run without KVM."""
-    accel = ctx.state_dir / "lab/accel"
-    return ctx.design.rack.lab is not None and accel.is_file() and accel.read_text(encoding="ascii").strip() == "tcg"
 
 
 class ConformanceStage:
@@ -59,7 +54,9 @@ class ConformanceStage:
             results.append(replace(result, error=None))  # the gate judges it
 
         clouds = clouds_file(ctx.state_dir)
-        smoke = Smoke(ensure.connect(clouds, "test"), note, ctx.stop.wait, emulated=_emulated(ctx)).run()
+        emulated = ctx.design.rack.lab is not None and guest_accel(ctx.state_dir) == "tcg"
+        cloud = ensure.connect(clouds, "test")
+        smoke = Smoke(cloud, note, ctx.stop.wait, emulated=emulated, **outside(ctx.design)).run()
         if ctx.stop.requested.is_set():
             raise Interrupted("the smoke test was stopped, and what it made removed")
         if smoke.passed:
@@ -119,7 +116,9 @@ class ConformanceStage:
             verdict = Verdict("failed", options.version, f"{error.message} ({error.hint})")
         else:
             with suppress(ScsRackError):
-                draft = run_draft(options, rack.name, clouds, "test", folder=folder, known=verdict)
+                draft = run_draft(
+                    options, rack.name, clouds, "test", folder=folder, known=verdict, stop=ctx.stop.requested
+                )
         step = f"SCS suite {verdict.version}: {counted(verdict)}"
         if draft:
             step += f"; {draft.version} (for information): {counted(draft)}"

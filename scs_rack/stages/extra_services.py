@@ -24,7 +24,7 @@ def extra_questions(ctx: Context, cloud: Cloud) -> dict[str, Question]:
         "octavia": ("load-balancer", lambda: provider_findings(cloud)),
         "designate": ("dns", lambda: dns_findings(cloud, ctx.design.groups["designate"])),
         "radosgw": ("object-store", lambda: object_store_findings(ctx, cloud)),
-        "horizon": ("dashboard", lambda: dashboard_findings(ctx, str(pki.files(ctx.state_dir).ca))),
+        "horizon": ("dashboard", lambda: dashboard_findings(ctx, str(pki.files(ctx.state_dir).trust))),
     }
     return {kind: ask for name, (kind, ask) in every.items() if ctx.design.groups[name]}
 

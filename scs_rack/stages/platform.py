@@ -11,7 +11,8 @@ from typing import Any
 from scs_rack import pki
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
-from scs_rack.results import Finding
+from scs_rack.results import Finding, Result
+from scs_rack.rotation.rolling import release
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.api_address import address_findings
 from scs_rack.stages.platform_members import member_findings
@@ -30,11 +31,20 @@ class PlatformStage(AnsibleStage):
             playbook="platform.yml",
         )
 
+    def apply(self, ctx: Context) -> Iterable[Result]:
+        """Run the playbook, and mend what a rotation that was killed may have left."""
+        failed = False
+        for result in super().apply(ctx):
+            failed = failed or result.error is not None
+            yield result
+        if not failed:
+            yield from release(ctx)
+
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Services and their clusters are whole on every controller; the API gives the administrator a token by TLS."""
         yield from member_findings(ctx)
         yield from address_findings(ctx)
-        yield from api(ctx.design, pki.files(ctx.state_dir).ca, ctx.secrets["admin_password"])
+        yield from api(ctx.design, pki.files(ctx.state_dir).trust, ctx.secrets["admin_password"])
 
 
 def api(design: Design, ca: Path, password: str, port: int = KEYSTONE_PORT) -> Iterable[Finding]:

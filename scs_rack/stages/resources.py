@@ -10,6 +10,7 @@ from scs_rack.resources.images import DIGEST
 from scs_rack.resources.wanted import wanted
 from scs_rack.results import Change, Finding
 from scs_rack.stages.ansible_stage import AnsibleStage
+from scs_rack.stages.guest_routes import route_findings
 
 
 def build(name: str, digest: str | None) -> str:
@@ -77,3 +78,4 @@ class ResourcesStage(AnsibleStage):
             yield Finding(
                 "test-user-rights", "error", f"user {TEST_NAME}", "roles member, reader", ", ".join(sorted(roles))
             )
+        yield from route_findings(ctx)

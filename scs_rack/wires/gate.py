@@ -14,7 +14,7 @@ METADATA_PORT = 8775
 def look(ctx: Context) -> list[Finding]:
     """Look at the sockets of all servers in service, and scan what listens on the API's addresses."""
     listeners, unknown = observe(ctx, [name for name in ctx.design.in_service if ctx.selected(name)])
-    return unknown + judge(listeners) + scan(public(ctx, listeners), pki.files(ctx.state_dir).ca)
+    return unknown + judge(listeners) + scan(public(ctx, listeners), pki.files(ctx.state_dir).trust)
 
 
 def public(ctx: Context, listeners: list[Listener]) -> list[Endpoint]:

@@ -11,6 +11,8 @@ from scs_rack.results import Finding
 
 CA_FILE = "/usr/local/share/ca-certificates/scs-rack.crt"
 """The rack's CA on a node (role base)."""
+ROOTS_FILE = "/usr/local/share/ca-certificates/scs-rack-api.crt"
+"""Who vouches for the API there, when the rack's CA doesn't."""
 ENCRYPTED = frozenset({"local", "tls", "ssh", "ceph", "vencrypt", "redirect", "closed"})
 OPEN_BY_NATURE = {
     ("bgpd", 179): "BGP: routes of the fabric; sessions are accepted from the leaves' wires only",
@@ -49,8 +51,10 @@ def observe(ctx: Context, nodes: Iterable[str]) -> tuple[list[Listener], list[Fi
     """Ask nodes for their sockets, all at once; what keeps us from knowing are findings."""
     hosts = list(nodes)
     program = importlib.resources.files("scs_rack.wires").joinpath("probe.py").read_text(encoding="utf-8")
+    api = f"{ctx.design.api.vip4},{ctx.design.api.vip6}"
     argv: dict[str, Sequence[str]] = {
-        host: ["python3", "-c", program, CA_FILE, str(ctx.design.nodes[host].loopback4)] for host in hosts
+        host: ["python3", "-c", program, CA_FILE, str(ctx.design.nodes[host].loopback4), api, ROOTS_FILE]
+        for host in hosts
     }
     found: list[Listener] = []
     findings: list[Finding] = []

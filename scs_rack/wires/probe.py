@@ -1,6 +1,7 @@
 """Runs on a node, with Python's own modules only: prints each listening TCP socket and what a stranger is told there.
 
-Arguments: file with the CA's certificate; address to call sockets that listen on all addresses.
+Arguments: file with the CA's certificate; address to call sockets that listen on all addresses; addresses of the API,
+with commas between; file of those who vouch for the API beside the CA, which need not be there.
 """
 
 import concurrent.futures
@@ -54,11 +55,12 @@ def banner(host: str, port: int) -> bytes | None:
             return None
 
 
-def handshake(sock: socket.socket, ca: str) -> Seen:
+def handshake(sock: socket.socket, ca: list[str]) -> Seen:
     """TLS, verified; the certificate's fingerprint and the version. The node shows its own to who asks for one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.load_verify_locations(ca)
+    for one in ca:
+        context.load_verify_locations(one)
     own = next((pair for pair in OWN if Path(pair[0]).is_file()), None)
     if own:
         context.load_cert_chain(*own)
@@ -67,7 +69,7 @@ def handshake(sock: socket.socket, ca: str) -> Seen:
         return {"kind": "tls", "version": secure.version(), "sha256": hashlib.sha256(certificate).hexdigest()}
 
 
-def mysql(host: str, port: int, ca: str) -> Seen:
+def mysql(host: str, port: int, ca: list[str]) -> Seen:
     """MySQL's protocol: TLS after a request for it; then, whether it does without."""
     with dial(host, port) as sock:
         sock.recv(512)
@@ -106,13 +108,14 @@ def ceph_modes() -> Seen:
     return weak
 
 
-def judge(one: Seen, ca: str, own: str) -> Seen:
+def judge(one: Seen, ca: str, own: str, api: list[str], roots: str) -> Seen:
     """What a socket speaks: `local`, `tls`, `ssh`, `ceph`, `vencrypt`, `plain`, or `silent`."""
     address = one["address"]
     if address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1"):
         return {"kind": "local"}
+    by = [ca, roots] if address in api and Path(roots).is_file() else [ca]
     try:
-        return greeted(own if address in ("*", "0.0.0.0", "::") else address, one["port"], ca)
+        return greeted(own if address in ("*", "0.0.0.0", "::") else address, one["port"], by)
     except ssl.SSLCertVerificationError as error:
         return {"kind": "foreign", "why": error.verify_message}
     except ssl.SSLError as error:
@@ -121,7 +124,7 @@ def judge(one: Seen, ca: str, own: str) -> Seen:
         return {"kind": "silent", "why": str(error) or type(error).__name__}
 
 
-def greeted(host: str, port: int, ca: str) -> Seen:
+def greeted(host: str, port: int, ca: list[str]) -> Seen:
     """As `judge`: by what the server says first, else by a TLS handshake."""
     said = banner(host, port)
     starts = {b"SSH-": "ssh", b"ceph v2\n": "ceph"}
@@ -154,10 +157,12 @@ def redirects(host: str, port: int) -> bool:
 
 def main() -> None:
     """Entry point."""
-    ca, own = sys.argv[1:3]
+    ca, own, api, roots = sys.argv[1:5]
     sockets = listening()
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
-        for one, seen in zip(sockets, pool.map(lambda one: judge(one, ca, own), sockets), strict=True):
+        for one, seen in zip(
+            sockets, pool.map(lambda one: judge(one, ca, own, api.split(","), roots), sockets), strict=True
+        ):
             one.update(seen)
     print(json.dumps({"sockets": sockets, "weak": ceph_modes() if any(s["kind"] == "ceph" for s in sockets) else {}}))
 

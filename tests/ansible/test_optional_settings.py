@@ -22,6 +22,8 @@ from tests.ansible.test_cloud_settings import PROJECT, RENDER, settings
 ROLES = ("barbican", "octavia", "designate", "cinder", "nova", "neutron")
 SERVICES = {"all": "[barbican, octavia, designate]", "none": "[]"}
 
+OUTSIDE6 = "ipv6: {prefix: fd5c:100::/64, gateway: fd5c:100::1, routers: [{address: fd5c:9::1, asn: 64500}]}"
+
 
 @pytest.fixture(scope="module", params=SERVICES)
 def rendered(request, tmp_path_factory):
@@ -48,7 +50,11 @@ def rendered(request, tmp_path_factory):
     (top / "play.yml").write_text(json.dumps([play]))
     here.mkdir()
     text = (PROJECT / "inventory/lab/rack.yml").read_text()
-    (here / "rack.yml").write_text(text.replace("\ncloud:\n", f"\ncloud:\n  services: {SERVICES[request.param]}\n"))
+    text = text.replace("\ncloud:\n", f"\ncloud:\n  services: {SERVICES[request.param]}\n")
+    text = re.sub(r"\n    ipv6:.*(\n      .*)*", "", text)
+    if request.param == "all":
+        text = text.replace("    prefix: 10.92.0.0/24\n", f"    prefix: 10.92.0.0/24\n    {OUTSIDE6}\n")
+    (here / "rack.yml").write_text(text)
     pki.ensure(top / "state/lab", make_design(load_rack(here / "rack.yml")))
     environment = {
         **os.environ,
@@ -118,6 +124,27 @@ def test_guests_have_names_and_resolvers(rendered):
     else:
         assert "external_dns_driver" not in neutron["DEFAULT"]
         assert drivers == ["port_security", "dns_domain_ports"]
+
+
+def test_guests_prefixes_are_announced_where_a_router_is_named(rendered):
+    which, top = rendered
+    neutron = settings(top, "node2", "etc/neutron/neutron.conf")
+    agent = top / "lab/node2/etc/neutron/bgp_dragent.ini"
+    unit = top / "lab/node2/etc/systemd/system/neutron-bgp-dragent.service"
+    if which == "none":
+        assert neutron["DEFAULT"]["service_plugins"] == "ovn-router"
+        assert not agent.exists()
+        assert not unit.exists()
+        return
+    assert neutron["DEFAULT"]["service_plugins"] == "ovn-router,bgp"
+    assert neutron["DEFAULT"]["bgp_drscheduler_driver"].endswith(".StaticScheduler")
+    assert settings(top, "node2", "etc/neutron/bgp_dragent.ini")["bgp"]["bgp_router_id"] == "10.91.0.2"
+    assert "neutron-bgp-dragent" in unit.read_text()
+
+
+def test_customers_share_nothing_with_each_other(rendered):
+    rules = yaml.safe_load((rendered[1] / "lab/node2/etc/neutron/policy.d/scs-rack.yaml").read_text())
+    assert rules == {"create_rbac_policy": "rule:admin_only"}
 
 
 def test_octavia_asks_every_server_of_ovn_by_verified_tls(rendered):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scs_rack.cli.main import main
+from scs_rack.cli.pki import journal
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -65,3 +66,14 @@ def test_the_timer_is_one_that_systemd_takes(rack, tmp_path, capsys):
 def test_without_systemd_the_timer_is_refused(rack, capsys):
     assert main(["pki", "timer", "install", "-r", rack]) == 2
     assert "systemd does not run" in capsys.readouterr().err
+
+
+def test_the_journal_gets_one_line_with_its_priority(monkeypatch, capsys):
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    journal(done=True, names=["api"], hosts=["node1"])
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    journal(done=True, names=["api"], hosts=["node1", "node2"])
+    assert capsys.readouterr().err == "<6>brought certificates api to node1, node2\n"
+    journal(done=False, names=[], hosts=["node1"])
+    assert capsys.readouterr().err.startswith("<3>could not bring certificates that were there to node1; ")

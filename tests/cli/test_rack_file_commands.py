@@ -82,7 +82,7 @@ def test_each_line_of_the_starter_that_is_commented_out_is_valid_too(tmp_path, m
     main(["init", "berlin-1"])
     path = tmp_path / "inventory/berlin-1/rack.yml"
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    options = ["budget_w: 6000", "release:", "breakouts:", "address: 10.100.0.99", "api_name:"]
+    options = ["ipv6:", "budget_w: 6000", "release:", "breakouts:", "address: 10.100.0.99", "api_name:"]
     for option in options:
         (number,) = [number for number, line in enumerate(lines) if line.lstrip().startswith(f"# {option}")]
         changed = [*lines[:number], lines[number].replace("# ", "", 1), *lines[number + 1 :]]

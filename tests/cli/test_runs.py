@@ -64,7 +64,7 @@ def rack(tmp_path, monkeypatch):
 @pytest.fixture
 def stages(monkeypatch):
     def use(*names):
-        monkeypatch.setattr("scs_rack.cli.order.stages", lambda: [Fake(name) for name in names])
+        monkeypatch.setattr("scs_rack.cli.order.stages", lambda _design: [Fake(name) for name in names])
 
     use("good")
     return use
@@ -194,12 +194,12 @@ def test_progress_is_made_of_lines_where_the_output_is_a_file(rack, stages, caps
     assert "good         started: a fake" in capsys.readouterr().out
 
 
-def test_two_examples_end_the_help_of_every_command(capsys):
+def test_examples_end_the_help_of_every_command(capsys):
     for command in ("up", "plan", "status", "check", "report", "secrets list", "secrets show", "secrets set"):
         with pytest.raises(SystemExit):
             call(*command.split(), "--help")
         examples = capsys.readouterr().out.rsplit("examples:\n", 1)[1].strip().splitlines()
-        assert len(examples) == 2, command
+        assert len(examples) >= 2, command
         assert all("scs-rack" in line for line in examples)
 
 

@@ -1,13 +1,17 @@
 """Tempest's runner believes single tests, never an exit code; a program of our own plays Tempest."""
 
+import datetime as dt
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
 from threading import Event, Timer
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from scs_rack.conformance import tempest_accounts
 from scs_rack.conformance.tempest import (
     SHORT,
     Tempest,
@@ -23,11 +27,13 @@ A, B, C = (f"tempest.api.compute.test_x.X.test_{letter}" for letter in "abc")
 PYTHON = """#!/bin/sh
 case "$1" in
   -c) echo {site}/tempest ;;
+  -m) [ "$2 $3" = "stestr init" ] && mkdir .stestr ;;
   *) exec cat ;;
 esac
 """
 PLAYER = """#!{python}
 import json, os, sys, time
+assert os.path.isdir(".stestr"), "No repository found, as stestr 4 says even of a list"
 if "--list-tests" in sys.argv:
     print("\\n".join(name + "[id-1,smoke]" for name in {known!r}))
     sys.exit(0)
@@ -55,7 +61,9 @@ def play(folder: Path, lines: list[dict[str, object]], *, sleep: float = 0, code
         (programs / name).chmod(0o755)
     work = folder / "work"
     work.mkdir()
-    return Tempest(programs / "python", work, Event())
+    tempest = Tempest(programs / "python", work, Event())
+    tempest._work_place()
+    return tempest
 
 
 def run(tempest: Tempest, wanted: list[str], timeout: float = 60) -> list[TestResult]:
@@ -149,3 +157,62 @@ def test_no_tempest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no Tempest") as error:
         chosen_python(None)
     assert "--install" in error.value.hint
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch):
+    """What runs in Tempest's Python, without the two packages that only that one has."""
+    monkeypatch.setitem(sys.modules, "subunit", ModuleType("subunit"))
+    testtools = ModuleType("testtools")
+    testtools.StreamResult = object  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "testtools", testtools)
+    monkeypatch.delitem(sys.modules, "scs_rack.conformance.tempest_stream", raising=False)
+    yield importlib.import_module("scs_rack.conformance.tempest_stream").Lines()
+    sys.modules.pop("scs_rack.conformance.tempest_stream", None)
+
+
+def test_what_a_worker_says_of_all_its_tests_first_is_no_result(stream, capsys) -> None:
+    whole = f"setUpClass ({A.rsplit('.', 1)[0]})"
+    stream.status(test_id=A, test_status="exists")
+    stream.status(test_id=whole, file_name="reason", file_bytes=b"DHCPv6 is ")
+    stream.status(test_id=whole, file_name="reason", file_bytes=b"not enabled.")
+    stream.status(test_id=whole, test_status="skip")
+    (said,) = capsys.readouterr().out.splitlines()
+    assert json.loads(said) == {"test": whole, "status": "skip", "seconds": 0.0, "words": "DHCPv6 is not enabled."}
+
+
+def test_a_result_has_its_time_and_the_end_of_its_traceback(stream, capsys) -> None:
+    begun = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    stream.status(test_id=A, test_status="exists")
+    stream.status(test_id=A, test_status="inprogress", timestamp=begun)
+    stream.status(test_id=A, file_name="traceback", file_bytes=b"x" * 5000 + b"boom")
+    stream.status(test_id=A, test_status="fail", timestamp=begun + dt.timedelta(seconds=3))
+    (said,) = capsys.readouterr().out.splitlines()
+    found = json.loads(said)
+    assert (found["status"], found["seconds"], found["words"][-5:], len(found["words"])) == ("fail", 3.0, "xboom", 4000)
+
+
+def test_each_project_has_a_member_and_a_reader_and_all_members_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[str, str]] = []
+    identity = SimpleNamespace(
+        create_domain=lambda **_: SimpleNamespace(id="domain"),
+        find_role=lambda name, ignore_missing: name,
+        create_project=lambda name, domain_id: SimpleNamespace(id=name, name=name),
+        create_user=SimpleNamespace,
+        assign_project_role_to_user=lambda project, user, role: given.append((user.name, role)),
+    )
+    compute = SimpleNamespace(
+        create_flavor=lambda **fields: SimpleNamespace(id=fields["name"]), flavor_add_tenant_access=lambda *_: None
+    )
+    monkeypatch.setattr(tempest_accounts, "_external", lambda _cloud: None)
+    monkeypatch.setattr(tempest_accounts, "_network", lambda *_: None)
+    users = tempest_accounts.make(SimpleNamespace(identity=identity, compute=compute), 2).users
+    assert [(one["username"].removeprefix("scs-rack-tempest-"), one["roles"]) for one in users] == [
+        ("0-member", ["member"]),
+        ("1-member", ["member"]),
+        ("0-reader", ["reader"]),
+        ("1-reader", ["reader"]),
+    ]
+    assert [one["project_name"][-1] for one in users] == ["0", "1", "0", "1"]
+    assert sorted(given) == sorted((one["username"], one["roles"][0]) for one in users)
+    assert len({one["password"] for one in users}) == 4

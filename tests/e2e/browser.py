@@ -3,6 +3,7 @@
 `--remote-debugging-pipe`: the browser reads commands from descriptor 3 and writes answers to 4, each JSON and a NUL.
 """
 
+import fcntl
 import json
 import os
 import select
@@ -50,6 +51,13 @@ def key_hash(certificate: Path) -> str:
     return b64encode(sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()).decode()
 
 
+def _high(number: int) -> int:
+    """The same file by a descriptor that is out of the way of 3 and 4; a plain sh knows none above 9, bash does."""
+    copy = fcntl.fcntl(number, fcntl.F_DUPFD, 10)
+    os.close(number)
+    return copy
+
+
 class Browser:
     """One page of a browser; a context manager.
 
@@ -62,11 +70,12 @@ class Browser:
         self._folder = tempfile.mkdtemp(prefix="scs-rack-browser-")
         there, self._to = os.pipe()
         self._from, back = os.pipe()
+        there, back = _high(there), _high(back)
         argv = [*prefix, chromium() or "", *OPTIONS, f"--user-data-dir={self._folder}/profile"]
         argv += [f"--ignore-certificate-errors-spki-list={pinned}", "about:blank"]
         with Path(self._folder, "log").open("wb") as log:
             self._process = subprocess.Popen(
-                ["sh", "-c", f'exec "$@" 3<&{there} 4>&{back}', "sh", *argv],
+                ["bash", "-c", f'exec "$@" 3<&{there} 4>&{back}', "bash", *argv],
                 env={"HOME": self._folder, "PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
                 pass_fds=(there, back),
                 stdin=subprocess.DEVNULL,

@@ -74,7 +74,7 @@ class Bench:
         return {**os.environ, "SCS_RACK": str(self.folder)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """The rack, its lab started; whatever happens, the lab is removed at the end."""
     if os.geteuid() != 0:

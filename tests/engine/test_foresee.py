@@ -4,6 +4,7 @@ import threading
 import pytest
 from engine_fakes import Fake, order
 
+from scs_rack import vault
 from scs_rack.engine.foresee import foresee
 from scs_rack.errors import Interrupted, StageFailed, Unreachable
 from scs_rack.results import Change
@@ -21,7 +22,8 @@ def test_a_plan_changes_nothing_and_says_what_would_be_made(tmp_path):
     assert snapshot(tmp_path) == before
     assert stage.applied == 0
     summaries = [change.summary for change in forecast.changes]
-    assert summaries[0].startswith("generate 21 secrets")
+    names = vault.names(made.design)
+    assert summaries[0] == f"generate {len(names)} secrets: {', '.join(names)}"
     assert "make the rack's certificate authority" in summaries
     assert summaries[-1] == "write"
     stored = json.loads((forecast.folder / "plan.json").read_text())

@@ -1,5 +1,6 @@
 """What of the lab is decided without touching the machine."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,27 @@ def test_the_manager_peers_on_every_uplink_and_prefers_its_loopback(root, design
     assert "neighbor up1 interface peer-group LEAVES" in text
     assert f"set src {design.manager.loopback4}" in text
     assert f"router bgp {design.manager.asn}" in text
+
+
+def test_the_manager_believes_controllers_where_guests_are_if_the_rack_file_names_it_so(root, tmp_path):
+    rack = tmp_path / "told"
+    rack.mkdir()
+    text = (REPOSITORY / "inventory/lab/rack.yml").read_text()
+    ipv6 = """    prefix: 10.92.0.0/24
+    ipv6: {prefix: fd5c:100::/64, gateway: fd5c:100::1, routers: [{address: fd5c:5::fd, asn: 4210091999}]}
+"""
+    if "    ipv6:" not in text:
+        text = text.replace("    prefix: 10.92.0.0/24\n", ipv6)
+    (rack / "rack.yml").write_text(text)
+    told = make_design(load_rack(rack))
+    manager.prepare(told, root)
+    written = (root / "etc/frr/frr.conf").read_text()
+    assert "neighbor CLOUD remote-as 4210091001" in written
+    assert f"neighbor {told.nodes['node3'].loopback6} peer-group CLOUD" in written
+    assert f"permit {told.guests.pool6} le 64" in written
+    other = {"guests": replace(told.guests, routes=replace(told.guests.routes, peers=((told.api.vip6, 64500),)))}
+    manager.prepare(replace(told, **other), root)
+    assert "CLOUD" not in (root / "etc/frr/frr.conf").read_text()
 
 
 def test_no_lab_no_namespace(design, monkeypatch):

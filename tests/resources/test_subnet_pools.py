@@ -1,5 +1,6 @@
 """Default subnet pools."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from scs_rack.design import make_design
 from scs_rack.errors import StageFailed
 from scs_rack.model.load import load_rack
-from scs_rack.resources.subnet_pools import subnet_pools, wanted_subnet_pools
+from scs_rack.resources.subnet_pools import SubnetPool, subnet_pools, wanted_subnet_pools
 from tests.golden.golden_racks import INVENTORY
 
-WANTED = wanted_subnet_pools(make_design(load_rack(INVENTORY / "lab")))
+WANTED = tuple(replace(pool, scope=None) for pool in wanted_subnet_pools(make_design(load_rack(INVENTORY / "lab"))))
+OUTSIDE = (WANTED[0], replace(WANTED[1], scope="ipv6"))
 
 
 class Network:
@@ -19,6 +21,14 @@ class Network:
 
     def __init__(self) -> None:
         self.pools: list[SimpleNamespace] = []
+        self.scopes: list[SimpleNamespace] = []
+
+    def address_scopes(self, **_: Any) -> list[SimpleNamespace]:
+        return self.scopes
+
+    def create_address_scope(self, **fields: Any) -> SimpleNamespace:
+        self.scopes.append(SimpleNamespace(id="scope", **fields))
+        return self.scopes[-1]
 
     def subnet_pools(self, *, is_shared: bool) -> list[SimpleNamespace]:
         return [pool for pool in self.pools if pool.is_shared is is_shared]
@@ -30,10 +40,10 @@ class Network:
         vars(pool).update(fields)
 
 
-def make(network: Network) -> list[str]:
+def make(network: Network, wanted: tuple[SubnetPool, ...] = WANTED) -> list[str]:
     """Make what is missing; what that was."""
     made = []
-    for words, do in list(subnet_pools(SimpleNamespace(network=network), WANTED)):
+    for words, do in list(subnet_pools(SimpleNamespace(network=network), wanted)):
         do()
         made.append(words)
     return made
@@ -61,3 +71,25 @@ def test_other_prefixes_are_refused() -> None:
     network.pools[0].prefixes = ["10.0.0.0/8"]
     with pytest.raises(StageFailed, match=r"10\.0\.0\.0/8"):
         make(network)
+
+
+def test_guests_ipv6_lie_in_a_scope_where_the_world_shall_know_them() -> None:
+    network = Network()
+    make(network, OUTSIDE)
+    assert [getattr(pool, "address_scope_id", None) for pool in network.pools] == [None, "scope"]
+    assert make(network, OUTSIDE) == []
+
+
+def test_a_pool_of_before_gets_the_scope() -> None:
+    network = Network()
+    make(network)
+    network.pools[1].address_scope_id = None
+    assert make(network, OUTSIDE) == ["address scope of guests-ipv6"]
+    assert network.pools[1].address_scope_id == "scope"
+
+
+def test_the_scope_follows_from_the_rack_file(tmp_path) -> None:
+    text = (INVENTORY / "lab/rack.yml").read_text()
+    ipv6 = "    ipv6: {prefix: fd5c:100::/64, gateway: fd5c:100::1}\n"
+    (tmp_path / "rack.yml").write_text(text.replace("    prefix: 10.92.0.0/24\n", f"    prefix: 10.92.0.0/24\n{ipv6}"))
+    assert [pool.scope for pool in wanted_subnet_pools(make_design(load_rack(tmp_path)))] == [None, "ipv6"]

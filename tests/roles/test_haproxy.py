@@ -16,7 +16,7 @@ CONTROLLERS = [{"name": f"node{n}", "loopback4": f"10.91.0.{n}", "loopback6": f"
 OPTIONAL = {"barbican": [], "octavia": ["node1"], "radosgw": [], "horizon": [], "designate": []}
 
 
-def render(controllers, groups=OPTIONAL):
+def render(controllers, groups=OPTIONAL, thumbprint=""):
     """The configuration of the second controller, or of the only one."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     own = controllers[min(1, len(controllers) - 1)]
@@ -26,6 +26,7 @@ def render(controllers, groups=OPTIONAL):
         haproxy_vip4="10.91.0.254",
         haproxy_vip6="fd5c:5::fe",
         haproxy_host="10.91.0.254",
+        haproxy_acme_thumbprint=thumbprint,
         haproxy_ca_file="/ca.crt",
         haproxy_name=own["name"],
         haproxy_address=own["loopback4"],
@@ -93,6 +94,18 @@ def test_horizon_listens_elsewhere_and_browsers_are_sent_to_tls():
     assert "http-request redirect scheme https code 301 unless { ssl_fc }" in found["frontend horizon"]
 
 
+def test_challenges_of_acme_are_answered_before_browsers_are_sent_to_tls():
+    assert "acme" not in render(CONTROLLERS)
+    with_horizon = sections(render(CONTROLLERS, {**OPTIONAL, "horizon": ["node1"]}, thumbprint="THUMB"))
+    lines = with_horizon["frontend horizon"]
+    answer = next(line for line in lines if "acme-challenge" in line)
+    assert ".THUMB" in answer
+    assert lines.index(answer) < lines.index("http-request redirect scheme https code 301 unless { ssl_fc }")
+    assert "frontend acme" not in with_horizon
+    alone = sections(render(CONTROLLERS, thumbprint="THUMB"))["frontend acme"]
+    assert [line.split()[1] for line in alone[:2]] == ["10.91.0.254:80", "[fd5c:5::fe]:80"]
+
+
 def test_metadata_is_for_the_rack_only_and_tells_nothing_of_who_asked():
     lines = sections(render(CONTROLLERS))["frontend nova-metadata"]
     assert "tcp-request connection reject unless { src 10.91.0.0/24 }" in lines
@@ -154,8 +167,10 @@ sock.bind(sys.argv[1])
 sock.listen()
 while True:
     with sock.accept()[0] as client, contextlib.suppress(OSError):  # one that waited too long is gone
-        client.recv(100)
-        client.sendall(b"HTTP/1.0 %d x\\r\\n\\r\\n" % (200 if pathlib.Path(sys.argv[2]).exists() else 503))
+        complete = b"/complete" in client.recv(100)
+        good = pathlib.Path(sys.argv[2])
+        serves = good.exists() and not (complete and good.read_text())
+        client.sendall(b"HTTP/1.0 %d x\\r\\n\\r\\n" % (200 if serves else 503))
 """
 ADDRESSES = "10.91.0.254/32 fd5c:5::fe/128"
 VIP = f"{sys.executable} {ROLE}/files/scs-rack-vip"
@@ -168,7 +183,10 @@ await() { for _ in $(seq 400); do "$1" && return; sleep 0.1; done; echo "not $1"
 
 @pytest.fixture
 def inside(tmp_path):
-    """Run shell commands in a namespace with a stand-in for HAProxy; it can serve while the file `good` is there."""
+    """Run shell commands in a namespace with a stand-in for HAProxy.
+
+    It can serve while the file `good` is there, and each service unless something stands in that.
+    """
 
     def call(commands):
         ask, good = tmp_path / "ask", tmp_path / "good"
@@ -199,6 +217,14 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace, 
             "await here; kill -STOP $haproxy; await gone; kill -CONT $haproxy; await here", id="HAProxy hangs"
         ),
         pytest.param("await here; kill -9 $haproxy; await gone", id="HAProxy is dead"),
+        pytest.param(
+            "await here; rm $good; await gone; echo partly >$good; sleep 4; gone; : >$good; await here",
+            id="servers of all services are found late",
+        ),
+        pytest.param(
+            "await here; rm $good; await gone; echo partly >$good; await here; sleep 3; here",
+            id="a service that runs nowhere keeps nothing away for long, and takes nothing away",
+        ),
         pytest.param("await here; ip address delete fd5c:5::fe/128 dev lo; await here", id="somebody took one away"),
     ],
 )

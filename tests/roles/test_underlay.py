@@ -29,7 +29,8 @@ def inside(tmp_path):
     script.chmod(0o755)
 
     def call(commands):
-        shell = ["unshare", "--net", "sh", "-c", f'set -e; underlay() {{ {script} "$@"; }}; {LINKS} {commands}']
+        apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"]  # nothing outlives the shell
+        shell = [*apart, "sh", "-c", f'set -e; underlay() {{ {script} "$@"; }}; {LINKS} {commands}']
         return subprocess.run(shell, capture_output=True, text=True, check=False)
 
     return call
@@ -66,3 +67,19 @@ def test_a_missing_provider_port_does_not_hold_up_the_underlay(inside):
     done = inside("ip link delete ext0; underlay || ip -br address show lo")
     assert "10.91.0.1/32" in done.stdout
     assert "ext0" in done.stderr
+
+
+def test_leaves_see_the_links_go_when_ovs_vswitchd_is_another_process(inside, tmp_path):
+    """The real thing makes the bridge; here it is a link of that name."""
+    (tmp_path / "ovs-vsctl").write_text("#!/bin/sh\nip link add br-up0 type veth peer name inside 2>/dev/null || :\n")
+    (tmp_path / "ovs-vsctl").chmod(0o755)
+    conf = tmp_path / "underlay.conf"
+    conf.write_text(conf.read_text().replace("DATAPATH=system", "DATAPATH=netdev"))
+    folders = "mount -t sysfs sys /sys; mount -t tmpfs run /run; mkdir /run/openvswitch"
+    began = "ip link set far0 up; ip -o monitor link >/run/seen 2>&1 & sleep 0.3"
+    lost = "sleep 0.3; grep -c 'far0.*NO-CARRIER' /run/seen || :; : >/run/seen"
+    runs = [f"echo {pid} >/run/openvswitch/ovs-vswitchd.pid; : >/run/seen; underlay; {lost}" for pid in (7, 7, 8, 8)]
+    done = inside(f"PATH={tmp_path}:$PATH; {folders}; ip link set up0 up; {began}; {'; '.join(runs)}; kill $!")
+    assert done.returncode == 0, done.stderr
+    counts = [int(word) for word in done.stdout.split()]
+    assert [bool(count) for count in counts] == [False, False, True, False], (counts, done.stderr)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ from scs_rack.design import make_design
 from scs_rack.errors import UsageError
 from scs_rack.model.load import load_rack
 from scs_rack.rotation import certificates
+from scs_rack.wires.listeners import Listener
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -69,6 +71,48 @@ def test_they_are_brought_to_those_who_serve_them(design):
         ("roll-node1", ("issue",)),
         ("roll-node2", ("roll-node1",)),
     ]
+
+
+def listener(process, sha256, node="node1"):
+    return Listener(node, "10.91.0.1", 1, process, "tls", sha256=sha256)
+
+
+class Ctx:
+    """As much of a context as a delivery's gate asks for."""
+
+    stop = SimpleNamespace(wait=lambda seconds: True)
+
+    def __init__(self, design, state):
+        self.design, self.state_dir = design, state
+
+    def wait_for(self, _usual):
+        return 0.0
+
+
+def gate(monkeypatch, design, state, listeners):
+    monkeypatch.setattr(certificates, "observe", lambda ctx, hosts: (listeners, []))
+    deliver = certificates.Deliver("roll-node1", ("node1",), (), (), serves=False)
+    return {(one.type, one.where): one for one in deliver.gate(Ctx(design, state))}
+
+
+ALL = ("haproxy", "mariadbd", "beam.smp", "etcd", "ovsdb-server", "libvirtd,systemd")
+
+
+def test_a_delivery_is_done_when_every_daemon_was_seen_with_the_new_certificate(design, state, monkeypatch):
+    sha256 = next(one.sha256 for one in certificates.held(state) if one.name == "node-node1")
+    good = [listener(process, sha256) for process in ALL]
+    found = gate(monkeypatch, design, state, [*good, listener("haproxy", sha256)])
+    assert list(found) == [("certificate-served", "node1")]
+    assert "haproxy on 2, libvirtd,systemd on 1" in found["certificate-served", "node1"].seen
+
+
+def test_an_old_one_and_a_daemon_that_says_nothing_are_found(design, state, monkeypatch):
+    sha256 = next(one.sha256 for one in certificates.held(state) if one.name == "node-node1")
+    other = next(one.sha256 for one in certificates.held(state) if one.name == "node-node2")
+    listeners = [listener(process, other if process == "mariadbd" else sha256) for process in ALL[1:]]
+    found = gate(monkeypatch, design, state, listeners)
+    assert ("certificate-old", "node1 10.91.0.1:1 (mariadbd)") in found
+    assert ("certificate-unseen", "node1 haproxy") in found
 
 
 @pytest.mark.parametrize(("name", "words"), [("ca", "CA can't be renewed"), ("nobody", "no certificate to renew")])

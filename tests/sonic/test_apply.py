@@ -206,7 +206,7 @@ def test_a_timer_that_fired_is_no_success(rack):
         return []
 
     with pytest.raises(RolledBack, match="could not be confirmed: it went back already: rolled-back"):
-        change.apply(switch, plan, slow, deadman=1)
+        change.apply(switch, plan, slow, deadman=4)
     assert fake.saved("leaf1") != plan.goal
 
 

@@ -3,7 +3,9 @@
 import json
 import ssl
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,3 +107,38 @@ def test_an_address_answers_over_verified_tls(server):
 def test_an_address_that_nobody_has():
     context = ssl.create_default_context()
     assert api_address.answers("127.0.0.1", 1, context).type == "api-unreachable"
+
+
+def said(ok, vip="active"):
+    return Answer(
+        "node", 0 if ok else 1, "all here" if ok else f"missing: x haproxy active, ; scs-rack-vip {vip}, ;", "", 0
+    )
+
+
+def test_with_keepalived_one_controller_has_the_addresses():
+    seen = {"node1": said(False), "node2": said(True), "node3": said(False)}
+    assert list(api_address.held_once(seen, complete=True)) == []
+
+
+def test_addresses_on_two_controllers_or_on_none_are_findings():
+    (two,) = api_address.held_once({"node1": said(True), "node2": said(True)}, complete=True)
+    assert (two.type, two.seen) == ("api-address-twice", "on node1, node2")
+    none = {"node1": said(False), "node2": said(False)}
+    (missing,) = api_address.held_once(none, complete=True)
+    assert (missing.type, missing.seen) == ("api-address-withheld", "on none")
+    assert list(api_address.held_once(none, complete=False)) == []
+
+
+def test_a_controller_whose_keepalived_is_down_is_a_finding_though_another_has_the_addresses():
+    (down,) = api_address.held_once({"node1": said(True), "node2": said(False, "failed")}, complete=True)
+    assert down.where.startswith("node2")
+
+
+def test_with_keepalived_leaves_need_one_way_to_the_ipv6_address_and_none_to_the_other(ctx):
+    api = replace(ctx.design.api, vip4=IPv4Address("10.90.0.20"), vrrp_id=20)
+    design = replace(ctx.design, api=api)
+    wanted = api_address.expected_ways(ctx, "leaf1")
+    one = routes(design, six=["Ethernet2"])
+    assert list(api_address.missing_ways(design, "leaf1", one, wanted)) == []
+    (none,) = api_address.missing_ways(design, "leaf1", routes(design, six=[]), wanted)
+    assert str(design.api.vip6) in none.where

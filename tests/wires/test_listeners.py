@@ -46,10 +46,10 @@ def ask(tmp_path):
     """Run the probe's own code on one port, as if others could reach it."""
     pki.issue(tmp_path, "node", [], ["127.0.0.1"])
 
-    def asked(port):
+    def asked(port, api="", roots=""):
         code = PROBE.read_text().replace("\nmain()\n", "\n") + (
-            f"\none = {{'address': '0.0.0.0', 'port': {port}}}\n"
-            f"print(json.dumps(judge(one, {str(tmp_path / 'ca/ca.crt')!r}, '127.0.0.1')))\n"
+            f"\none = {{'address': {api or '0.0.0.0'!r}, 'port': {port}}}\n"
+            f"print(json.dumps(judge(one, {str(tmp_path / 'ca/ca.crt')!r}, '127.0.0.1', [{api!r}], {roots!r})))\n"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
         return json.loads(done.stdout)

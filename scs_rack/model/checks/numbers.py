@@ -77,6 +77,12 @@ def _asns(draft: Draft) -> Iterator[_Number]:
         yield _number(name, "AS number", key, stated=device.asn, unit=device.unit, derived=derived)
 
 
+def device_asns(draft: Draft) -> dict[int, str]:
+    """Who has which AS number."""
+    users = {draft.pools.asn[1]: f"the {MANAGER}"} if draft.pools else {}
+    return users | {number.value: number.who for number in _asns(draft) if number.value is not None}
+
+
 def _groups(draft: Draft) -> Iterator[tuple[str, IPv4Network, list[_Number]]]:
     """Name, prefix and addresses of each pool."""
     if draft.oob:
@@ -121,6 +127,8 @@ def _fixed(draft: Draft) -> dict[IPv4Address, str]:
         found[manager_loopback(draft.pools.loopback4)] = f"the {MANAGER}"
         stated = draft.cloud.api_address4 if draft.cloud else None
         found[stated or default_api(draft.pools.loopback4)] = "the API"
+        if draft.cloud and draft.cloud.api_failover == "keepalived":
+            found[default_api(draft.pools.loopback4)] = "the API"  # its IPv6 address has the same host part
     return found
 
 
@@ -166,8 +174,36 @@ def asn_pool(draft: Draft) -> Iterator[Problem]:
 
 def api_address(draft: Draft) -> Iterator[Problem]:
     """The API's address is a /32 of its own and not one of a bridged network."""
-    address = draft.cloud.api_address4 if draft.cloud else None
+    address = draft.cloud.api_address4 if draft.cloud and draft.cloud.api_failover == "anycast" else None
     for name, network in draft.networks.items():
         if address and address in network.prefix:
             hint = f"it is announced by BGP as a /32; {name} is {network.prefix}"
+            if network is draft.oob:
+                hint += ". `api_failover: keepalived` is for an address there"
             yield Problem(("cloud", "api_address4"), "the API's address is inside a bridged network", hint)
+
+
+def api_keepalived(draft: Draft) -> Iterator[Problem]:
+    """With keepalived the API's address is a free one of the network that all controllers share."""
+    cloud, path = draft.cloud, ("cloud", "api_failover")
+    if cloud is None:
+        return
+    if cloud.api_failover == "anycast":
+        if cloud.api_vrrp_id is not None:
+            hint = "it is for `api_failover: keepalived`; leave it out"
+            yield Problem(("cloud", "api_vrrp_id"), "a virtual router without keepalived", hint)
+        return
+    if draft.oob is None:
+        return
+    prefix, address = draft.oob.prefix, cloud.api_address4
+    if address is None:
+        hint = f"state `api_address4`, a free address of {prefix}: keepalived moves it between controllers there"
+        yield Problem(path, "keepalived has no address to move", hint, "")
+        return
+    where = ("cloud", "api_address4")
+    if address not in prefix or address in (prefix.network_address, prefix.broadcast_address):
+        hint = f"controllers share the out-of-band network alone, {prefix}; take a free address of it"
+        yield Problem(where, "keepalived can't move this address", hint)
+    elif address in (draft.oob.gateway, nth(prefix, MANAGER_OFFSET)):
+        owner = "the gateway" if address == draft.oob.gateway else f"the {MANAGER}"
+        yield Problem(where, "the API's address is taken", f"{owner} has it; take a free one of {prefix}")

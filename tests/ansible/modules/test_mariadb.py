@@ -60,6 +60,14 @@ def test_lost_database_and_right_come_back(run, server, stated):
     assert run("mariadb", **stated)["changes"] == ["create database nova", "give keystone all rights on keystone"]
 
 
+def test_users_come_by_tls_only_where_a_ca_is_stated(run, server, stated):
+    run("mariadb", **stated)
+    changes = run("mariadb", **stated, ca_file="/etc/ssl/rack.pem")["changes"]
+    assert changes == ["let keystone come by TLS only", "let nova come by TLS only"]
+    assert server.tls_only == {("keystone", "%"), ("nova", "%")}
+    assert run("mariadb", **stated, ca_file="/etc/ssl/rack.pem")["changes"] == []
+
+
 def test_mariadb_that_does_not_run(run, stated, tmp_path):
     socket = str(tmp_path / "no.sock")
     assert run("mariadb", **stated, socket=socket)["failed"]

@@ -52,8 +52,12 @@ def prepare_kernel() -> None:
         "ipv4/conf/all/arp_notify": 1,  # as on SONiC: neighbours hear of a new address at once
         "ipv6/conf/all/forwarding": 1,
         "ipv4/conf/all/rp_filter": 0,
-        "ipv4/fib_multipath_hash_policy": 1,
-        "ipv6/fib_multipath_hash_policy": 1,
+        # by addresses and ports in the packet, as a switch's chip does; policy 1 would take over the sender's own hash,
+        # which reaches us over a veth pair and changes with a retransmission: a flow would move to another next hop
+        "ipv4/fib_multipath_hash_policy": 3,
+        "ipv6/fib_multipath_hash_policy": 3,
+        "ipv4/fib_multipath_hash_fields": 0x37,
+        "ipv6/fib_multipath_hash_fields": 0x37,
         "ipv6/route/skip_notify_on_dev_down": 1,
         "ipv6/conf/default/dad_transmits": 0,
     }.items():
