@@ -45,7 +45,7 @@ def test_a_token_is_good_at_every_controller(bench: Bench) -> None:
 
 
 def test_the_fabric_has_a_way_to_each_controller(bench: Bench) -> None:
-    """By a leaf that an earlier test has started anew: FRR starts there, and its sessions come up one after the other."""
+    """By a leaf that an earlier test has started anew: FRR starts, and its sessions come up one after the other."""
     for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::fe/128")):
         end = time.monotonic() + 60
         while True:
