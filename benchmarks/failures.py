@@ -220,8 +220,8 @@ def main() -> int:
                 for line in lines(trial, chosen, units, on):
                     found.append(line)
                     print(line.text(), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps([vars(line) for line in found], indent=1), encoding="utf-8")
+                    if args.json:  # after each: an event that never heals ends the run
+                        args.json.write_text(json.dumps([vars(one) for one in found], indent=1), encoding="utf-8")
     return int(any(line.lost or line.healed is None for line in found))
 
 

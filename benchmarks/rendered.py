@@ -65,7 +65,7 @@ def _entries(calls: list[Call]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
             info.type = tarfile.DIRTYPE
             yield info, b""
         for entry in call["arguments"]["files"]:
-            if entry["dest"].endswith(".keyring"):
+            if entry["dest"].endswith(".keyring") or entry.get("state") == "absent":
                 continue  # keys are made by Ceph
             content = _content(entry)
             info = _info(entry["dest"], entry, "0644")

@@ -45,15 +45,17 @@ def test_a_token_is_good_at_every_controller(bench: Bench) -> None:
 
 
 def test_the_fabric_has_a_way_to_each_controller(bench: Bench) -> None:
-    """By a leaf that an earlier test has started anew: its sessions come up one after the other."""
+    """By a leaf that an earlier test has started anew: FRR starts, and its sessions come up one after the other."""
     for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::fe/128")):
         end = time.monotonic() + 60
         while True:
-            routes = json.loads(bench.on("leaf1", "vtysh", "-c", f"show {family} route {address} json"))
+            ask = ("lab", "shell", "leaf1", "--", "vtysh", "-c", f"show {family} route {address} json")
+            said = bench.scs_rack(*ask, check=False)
+            routes = json.loads(said.stdout) if said.returncode == 0 else {}
             hops = [hop for route in routes.get(address, ()) for hop in route["nexthops"] if hop.get("active")]
             if len(hops) == len(CONTROLLERS):
                 break
-            assert time.monotonic() < end, (address, hops)
+            assert time.monotonic() < end, (address, said.stdout, said.stderr)
             time.sleep(1)
 
 

@@ -71,7 +71,7 @@ def test_a_secret_that_sonic_does_not_take_is_refused_by_name_only(name, value):
 
 def test_a_plan_without_secrets_has_valid_tables(yang):
     design = everything("202505")
-    tables = filled(config_db(design, "leaf1"), vault.placeholders(design))
+    tables = filled(config_db(design, "leaf1"), vault.placeholders(design, {}))
     assert yang("202505", tables) == []
 
 
