@@ -11,11 +11,12 @@ from scs_rack.clouds import clouds_file
 from scs_rack.conformance.guest_ssh import GuestShell, host_key
 from scs_rack.conformance.smoke import Smoke
 from scs_rack.conformance.smoke_clean import clean
-from scs_rack.conformance.smoke_names import PREFIX
 from scs_rack.errors import ScsRackError, StageFailed
 from scs_rack.paths import guest_accel
 from scs_rack.resources.ensure import connect
 
+PREFIX = "scs-rack-writer"
+"""Another name than the smoke test's, which removes what it finds under its own."""
 BLOCK = 512
 LOOP = (
     "i=%d; while :; do i=$((i+1)); printf '%%-512s' $i | dd of=/dev/%s bs=512 seek=$i conv=notrunc,fsync 2>/dev/null "
@@ -97,22 +98,22 @@ class Guests:
     def __init__(self, state: Path) -> None:
         self._cloud = connect(clouds_file(state), "test")
         self._admin = connect(clouds_file(state), "admin")
-        self._smoke = Smoke(self._cloud, emulated=guest_accel(state) == "tcg")
+        self._smoke = Smoke(self._cloud, emulated=guest_accel(state) == "tcg", prefix=PREFIX)
         self.writers: list[Writer] = []
 
     def __enter__(self) -> Self:
-        clean(self._cloud)
+        clean(self._cloud, PREFIX)
         try:
             self._make()
         except BaseException:
-            clean(self._cloud)
+            clean(self._cloud, PREFIX)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         for writer in self.writers:
             writer.stop()
-        clean(self._cloud)
+        clean(self._cloud, PREFIX)
 
     def _make(self) -> None:
         smoke = self._smoke

@@ -107,8 +107,10 @@ class Smoke:
         emulated: bool = False,
         beyond6: str | None = None,
         name_server: str | None = None,
+        prefix: str = PREFIX,
     ) -> None:
         self.cloud = cloud
+        self.prefix = prefix
         self.name_server = name_server
         self.beyond6 = beyond6
         self.emulated = emulated
@@ -142,7 +144,7 @@ class Smoke:
     def run(self) -> SmokeReport:
         """Run all steps; stops at the first that fails, and cleans up in any case."""
         steps = {
-            "remove leftovers": lambda: clean(self.cloud),
+            "remove leftovers": lambda: clean(self.cloud, self.prefix),
             "network, router, security group": self._make_network,
             "two guests boot from volumes on different hosts": self._boot,
             "console shows the marker of the user data": self._console,
@@ -164,7 +166,7 @@ class Smoke:
         if self.name_server and smoke_services.offers(self.cloud, "dns"):
             steps["a zone is active and served"] = partial(smoke_zone.zone, self, self.name_server)
         all(self._attempt(name, do) for name, do in steps.items())
-        self._attempt("cleanup", lambda: clean(self.cloud))
+        self._attempt("cleanup", lambda: clean(self.cloud, self.prefix))
         return self.report
 
     def wait(self, what: str, seconds: float, ask: Callable[[], Any], every: float = 1.0) -> Any:
@@ -187,12 +189,14 @@ class Smoke:
         external = [network for network in net.networks(is_router_external=True) if network.is_default]
         if not external:
             raise StageFailed("the test user sees no default external network")
-        self.network = net.create_network(name=PREFIX)
-        router = net.create_router(name=PREFIX, external_gateway_info={"network_id": external[0].id})
+        self.network = net.create_network(name=self.prefix)
+        router = net.create_router(name=self.prefix, external_gateway_info={"network_id": external[0].id})
         for subnet in ({"ip_version": 4}, {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}):
-            made = net.create_subnet(name=PREFIX, network_id=self.network.id, use_default_subnet_pool=True, **subnet)
+            made = net.create_subnet(
+                name=self.prefix, network_id=self.network.id, use_default_subnet_pool=True, **subnet
+            )
             net.add_interface_to_router(router, subnet_id=made.id)
-        self.group = net.create_security_group(name=PREFIX)
+        self.group = net.create_security_group(name=self.prefix)
         for ethertype, protocol, port in INGRESS:
             net.create_security_group_rule(
                 security_group_id=self.group.id,
@@ -202,37 +206,28 @@ class Smoke:
                 port_range_min=port,
                 port_range_max=port,
             )
-        self.cloud.compute.create_keypair(name=PREFIX, public_key=self.key.public)
+        self.cloud.compute.create_keypair(name=self.prefix, public_key=self.key.public)
 
     def _boot(self) -> None:
         compute = self.cloud.compute
         image = self.cloud.image.find_image(IMAGE, ignore_missing=False)
         flavor = compute.find_flavor(FLAVOR, ignore_missing=False)
-        apart = compute.create_server_group(name=PREFIX, policy="anti-affinity")
+        apart = compute.create_server_group(name=self.prefix, policy="anti-affinity")
         script = f"#!/bin/sh\necho {self.token}\n{smoke_services.serve(self.token)}"
         # one request for both: two of them at the same time may choose the same host, be refused there, and do so again
         compute.create_server(
-            name=PREFIX,
+            name=self.prefix,
             min_count=GUESTS,
             max_count=GUESTS,
             flavor_id=flavor.id,
             networks=[{"uuid": self.network.id}],
             security_groups=[{"name": self.group.name}],
-            key_name=PREFIX,
+            key_name=self.prefix,
             scheduler_hints={"group": apart.id},
             user_data=_base64(script),
-            block_device_mapping_v2=[
-                {
-                    "boot_index": 0,
-                    "uuid": image.id,
-                    "source_type": "image",
-                    "destination_type": "volume",
-                    "volume_size": max(1, image.min_disk),
-                    "delete_on_termination": True,
-                }
-            ],
+            block_device_mapping_v2=[root_volume(image)],
         )
-        mine = [server for server in compute.servers() if server.name.startswith(PREFIX)]
+        mine = [server for server in compute.servers() if server.name.startswith(self.prefix)]
         self.servers = sorted(mine, key=lambda server: str(server.name))
         if len(self.servers) != GUESTS:
             raise StageFailed(f"{GUESTS} guests were asked for, and there are {len(self.servers)}")
@@ -289,7 +284,7 @@ class Smoke:
         net = self.cloud.network
         port = next(iter(net.ports(device_id=self.servers[0].id)))
         external = next(network for network in net.networks(is_router_external=True) if network.is_default)
-        floating = net.create_ip(floating_network_id=external.id, port_id=port.id, description=PREFIX)
+        floating = net.create_ip(floating_network_id=external.id, port_id=port.id, description=self.prefix)
         self.address = floating.floating_ip_address
 
     def _ping(self) -> None:
@@ -339,7 +334,7 @@ class Smoke:
     def _volume(self, kind: str | None = None) -> None:
         storage = self.cloud.block_storage
         server = self.servers[0]
-        volume = storage.create_volume(name=PREFIX, size=1, volume_type=kind)
+        volume = storage.create_volume(name=self.prefix, size=1, volume_type=kind)
         if kind and not storage.get_volume(volume.id).is_encrypted:
             raise StageFailed(f"a volume of the type {kind} is not encrypted")
         storage.wait_for_status(volume, "available", failures=["error"], wait=120)
@@ -361,6 +356,18 @@ class Smoke:
         storage.wait_for_status(storage.get_volume(volume.id), "in-use", failures=["error"], wait=60)
         self.cloud.compute.delete_volume_attachment(server, attachment)
         storage.wait_for_status(storage.get_volume(volume.id), "available", failures=["error"], wait=120)
+
+
+def root_volume(image: Any) -> dict[str, Any]:
+    """The disk that a guest boots from: a volume that is made from an image, and goes with the guest."""
+    return {
+        "boot_index": 0,
+        "uuid": image.id,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": max(1, image.min_disk),
+        "delete_on_termination": True,
+    }
 
 
 def _base64(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from scs_rack.days.tools import Tools
 from scs_rack.errors import StageFailed
-from scs_rack.stages.ceph import is_clean, left
+from scs_rack.stages.copies import is_clean, left
 
 CONNECT = "15"
 """Seconds to wait for a quorum."""

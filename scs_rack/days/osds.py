@@ -218,6 +218,7 @@ def purge(tools: Tools, cluster: Ceph, number: int) -> Result:
             break
         tools.pause(1.0)
     cluster.order("osd", "purge", str(number), "--yes-i-really-mean-it")
+    cluster.order("config", "rm", f"osd.{number}", "osd_crush_initial_weight")  # of one that had not entered yet
     left = any(row["osd"] == number for row in cluster.ask("osd", "dump")["osds"])
     return Result("ceph", f"purge osd.{number}", changed=True, error="it is known still" if left else None)
 

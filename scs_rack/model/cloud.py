@@ -26,6 +26,9 @@ class CephOptions(Strict):
     """Placement groups of each pool that holds data, in place of those that follow from the number of OSDs."""
     bluestore_cache_mib: int = Field(default=3072, ge=16)
     """BlueStore cache of each OSD in MiB."""
+    recovery_share: float = Field(default=0.05, gt=0, le=1)
+    """Share of all copies that may be on the move at a time when new OSDs take their data; one placement group always
+    may."""
 
 
 class CloudOptions(Strict):

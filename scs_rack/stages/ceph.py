@@ -10,8 +10,10 @@ from typing import Any
 from scs_rack.design.types import Storage
 from scs_rack.engine.stage import Context
 from scs_rack.remote import run_one
-from scs_rack.results import Finding
+from scs_rack.results import Finding, Result
+from scs_rack.stages import osd_entry
 from scs_rack.stages.ansible_stage import AnsibleStage
+from scs_rack.stages.copies import is_clean, left
 
 PATIENCE = 60.0
 """Seconds that the cluster has to become healthy."""
@@ -98,17 +100,6 @@ def pool_findings(seen: Mapping[str, Mapping[str, Any]], wanted: Storage, replic
     return findings
 
 
-def left(status: dict[str, Any]) -> float:
-    """Share of objects that lack a copy or lie at the wrong place; falls while Ceph is at work."""
-    return float(status["pgmap"].get("misplaced_ratio", 0.0)) + float(status["pgmap"].get("degraded_ratio", 0.0))
-
-
-def is_clean(state: str) -> bool:
-    """True if a placement group's state means that all copies are there; scrubbing does no harm."""
-    parts = set(state.split("+"))
-    return {"active", "clean"} <= parts <= {"active", "clean", "scrubbing", "deep", "snaptrim", "snaptrim_wait"}
-
-
 @dataclass
 class CephStage(AnsibleStage):
     """Storage."""
@@ -117,6 +108,15 @@ class CephStage(AnsibleStage):
     needs: tuple[str, ...] = ("base",)
     summary: str = "Ceph with pools for images, volumes, guests and backups"
     playbook: str = "ceph.yml"
+
+    def apply(self, ctx: Context) -> Iterable[Result]:
+        """Run the playbook; then let new OSDs of a cluster in service take their data in steps."""
+        failed = False
+        for result in super().apply(ctx):
+            failed = failed or result.error is not None
+            yield result
+        if not failed:
+            yield from osd_entry.enter(ctx)
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask the cluster until it is healthy; then write, read and remove data.
@@ -151,4 +151,6 @@ class CephStage(AnsibleStage):
             return [_fault("ceph-failed", "ceph", what, said["error"])]
         groups = ctx.design.groups
         found = status_findings(said["status"], groups["ceph_mon"], len(groups["ceph_mgr"]), expected_osds(ctx))
-        return found + pool_findings(said["pools"], ctx.design.storage, ctx.design.rack.cloud.ceph.replicas)
+        options = ctx.design.rack.cloud.ceph
+        found += osd_entry.findings(said["entering"], options.recovery_share)
+        return found + pool_findings(said["pools"], ctx.design.storage, options.replicas)

@@ -68,11 +68,17 @@ def pools(cluster: Any) -> dict[str, Any]:
     }
 
 
+def entering(cluster: Any) -> list[int]:
+    """OSDs that do not have their whole weight yet (`osd_entry_probe.py`)."""
+    marked = {row["section"] for row in ask(cluster, "config dump") if row["name"] == "osd_crush_initial_weight"}
+    return [one["osd"] for one in ask(cluster, "osd dump")["osds"] if f"osd.{one['osd']}" in marked] if marked else []
+
+
 def look(pool: str) -> dict[str, Any]:
     """The cluster's state; errors are told, not raised."""
     import rados
 
-    said: dict[str, Any] = {"error": None, "status": None, "pools": {}, "round_trip": None}
+    said: dict[str, Any] = {"error": None, "status": None, "pools": {}, "entering": [], "round_trip": None}
     cluster = rados.Rados(conffile="/etc/ceph/ceph.conf", name="client.admin")
     try:
         for option in ("rados_mon_op_timeout", "rados_osd_op_timeout"):
@@ -81,6 +87,7 @@ def look(pool: str) -> dict[str, Any]:
         cluster.connect()
         said["status"] = ask(cluster, "status")
         said["pools"] = pools(cluster)
+        said["entering"] = entering(cluster)
         if pool:
             said["round_trip"] = round_trip(cluster, pool)
     except (OSError, ValueError) as error:  # errors of librados and librbd are OSErrors

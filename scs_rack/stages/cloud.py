@@ -9,10 +9,12 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from scs_rack.clouds import clouds_file
+from scs_rack.engine import settled
 from scs_rack.engine.stage import Context
 from scs_rack.remote import run_many, run_one
 from scs_rack.resources.ensure import connect
-from scs_rack.results import Finding
+from scs_rack.results import Change, Finding, Result
+from scs_rack.stages import compute_entry
 from scs_rack.stages.ansible_stage import AnsibleStage
 from scs_rack.stages.extra_services import extra_questions
 from scs_rack.stages.guest_hosts import cpu_findings, page_findings
@@ -135,6 +137,24 @@ class CloudStage(AnsibleStage):
             playbook="cloud.yml",
         )
 
+    def plan(self, ctx: Context) -> Iterable[Change]:
+        """What the playbook would change, and which hypervisors would be tried."""
+        yield from super().plan(ctx)
+        known = settled.read(ctx.state_dir)
+        for node in ctx.design.groups["compute"] if known else ():
+            if node not in known and ctx.selected(node):
+                words = "boot a guest on it and ping that; only then open it to customers' guests"
+                yield Change(self.name, node, words)
+
+    def apply(self, ctx: Context) -> Iterable[Result]:
+        """Run the playbook; then try hypervisors that are new in a cloud in service."""
+        failed = False
+        for result in super().apply(ctx):
+            failed = failed or result.error is not None
+            yield result
+        if not failed:
+            yield from compute_entry.enter(ctx, connect(clouds_file(ctx.state_dir), "admin"))
+
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every API over verified TLS, and the services for their own view, until all is well or time is up."""
         deadline = time.monotonic() + ctx.wait_for(PATIENCE)
@@ -167,6 +187,7 @@ def look(ctx: Context, cloud: Cloud) -> list[Finding]:
             nova_services(cloud),
             [*on_each("nova-conductor", "nova-scheduler"), *(("nova-compute", n) for n in computes)],
         ),
+        "entry": lambda: compute_entry.findings(cloud, computes),
         "network": lambda: service_findings(neutron_agents(cloud), agents),
         "block-storage": lambda: service_findings(
             cinder_services(cloud), on_each("cinder-scheduler", "cinder-volume", "cinder-backup")

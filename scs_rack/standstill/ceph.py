@@ -10,7 +10,7 @@ from typing import Any
 
 from scs_rack.days.tools import Tools
 from scs_rack.errors import StageFailed
-from scs_rack.stages.ceph import is_clean
+from scs_rack.stages.copies import is_clean
 
 FLAGS = ("noout", "norecover", "norebalance", "nobackfill", "nodown", "pause")
 """In the order in which they are set; they are taken away in the reverse order, `noout` when all is clean."""

@@ -9,7 +9,8 @@ from scs_rack.days.tools import Tools, words_of
 from scs_rack.engine.stage import Context, Stage
 from scs_rack.errors import ScsRackError, StageFailed
 from scs_rack.results import Finding, Result
-from scs_rack.stages.ceph import CephStage, is_clean
+from scs_rack.stages.ceph import CephStage
+from scs_rack.stages.copies import is_clean
 from scs_rack.standstill import ceph, guests, record, units
 from scs_rack.standstill.step import ANYWAY, GRACE, PAUSE, USUAL_GRACE, Await, Step
 from scs_rack.standstill.stop import reached

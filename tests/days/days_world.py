@@ -361,6 +361,9 @@ class World:
             if self.osds[ids[0]]["up"]:
                 return 1, f"Error EBUSY: osd.{ids[0]} is not `down`."
             del self.osds[ids[0]]
+        elif command.startswith("config rm"):
+            assert words[-1] == "osd_crush_initial_weight"
+            self.ordered.pop()  # it says yes to what is not there
         elif command.startswith("osd crush rm"):
             self.buckets.remove(words[-1])
         elif command.startswith("mon remove"):

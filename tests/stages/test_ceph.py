@@ -139,7 +139,11 @@ class Cluster:
         if isinstance(said, int):
             return Answer(host, said, "", "no route", 0.1)
         return Answer(
-            host, 0, json.dumps({"error": None, "status": None, "pools": POOLS, "round_trip": None} | said), "", 0.1
+            host,
+            0,
+            json.dumps({"error": None, "status": None, "pools": POOLS, "entering": [], "round_trip": None} | said),
+            "",
+            0.1,
         )
 
 
@@ -237,3 +241,9 @@ def test_the_gate_waits_as_long_as_copies_are_made(ctx, monkeypatch, status):
     stuck = Cluster(monkeypatch, at(0.2))
     assert [one.type for one in ceph.CephStage().gate(ctx)] == ["pg-not-clean"]
     assert len(stuck.asked) < 20
+
+
+def test_an_osd_without_its_whole_weight_fails_the_gate(ctx, monkeypatch):
+    Cluster(monkeypatch, {"status": HEALTHY, "entering": [3]})
+    (found,) = ceph.CephStage().gate(ctx)
+    assert (found.type, found.where) == ("osd-entering", "osd.3")

@@ -21,6 +21,7 @@ class Monitors:
         self.parents, self.rules = {}, ["replicated_rule host"]
         self.commands = []
         self.objects = set()
+        self.groups = {}
 
     def answer(self, command, inbuf):
         prefix = command["prefix"]
@@ -57,6 +58,10 @@ class Monitors:
 
     def on_osd_stat(self, *_):
         return {"num_up_osds": sum("up" in osd["state"] for osd in self.osds.values())}
+
+    def on_status(self, *_):
+        rows = [{"state_name": state, "count": count} for state, count in self.groups.items()]
+        return {"pgmap": {"num_pgs": sum(self.groups.values()), "pgs_by_state": rows}, "osdmap": self.on_osd_stat()}
 
     def on_osd_tree(self, *_):
         names = ["default", *self.parents]

@@ -236,3 +236,20 @@ def test_a_monitor_outside_of_the_limit_may_hold_a_cluster(run, data):
     assert result["failed"]
     assert "without --limit" in result["msg"]
     assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    ("states", "marked"), [({"active+clean": 9}, True), ({"active+undersized+degraded": 9}, False), ({}, False)]
+)
+def test_an_osd_of_a_cluster_in_service_starts_without_data(run, monitors, wanted, states, marked):
+    """Not where copies are missing, or before there is data: then it shall take all at once."""
+    run("ceph_cluster", stepwise=True, **wanted)
+    assert not [name for _, name in monitors.config if name == "osd_crush_initial_weight"]
+    for osd in monitors.osds.values():
+        osd["state"] = ["exists", "up"]
+    monitors.groups = states
+    wanted["disks"].append({"host": "node4", "name": "osd0"})
+    result = run("ceph_cluster", stepwise=True, **wanted)
+    assert ("osd.3 enters in steps" in result["changes"]) is marked
+    assert monitors.config.get(("osd.3", "osd_crush_initial_weight")) == ("0" if marked else None)
+    assert not run("ceph_cluster", stepwise=True, **wanted)["changed"]

@@ -40,6 +40,12 @@ options:
     suboptions:
       name: {description: Name without C(client.)., type: str, required: true}
       caps: {description: Capabilities by daemon type., type: dict, required: true}
+  stepwise:
+    description:
+      - New OSDs start with a CRUSH weight of 0, which somebody raises in steps, where a cluster is in service and all
+        copies are there. They are marked by C(osd_crush_initial_weight) in the monitors' database.
+    type: bool
+    default: false
   timeout: {description: Seconds to wait for a quorum., type: int, default: 90}
 attributes:
   check_mode: {support: full, description: Says what would change.}
@@ -58,11 +64,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-changes:
-  description: What was done (in check mode would be done).
-  type: list
-  elements: str
-  returned: always
+changes: {description: What was done (in check mode would be done)., type: list, elements: str, returned: always}
 managers: {description: Keys of the managers by name., type: dict, returned: always}
 osds:
   description: By host, a list of C(id), C(uuid), C(key), C(disk) and C(fresh) (never ran before, may be formatted).
@@ -81,6 +83,8 @@ from ansible_collections.scs.rack.plugins.module_utils.ceph import DATA, CephErr
 Command = dict[str, Any]
 ROOT = "default"
 """Top of the CRUSH map."""
+ENTERING = "osd_crush_initial_weight"
+"""Read by an OSD when it puts itself into the CRUSH map for the first time (`OSD::update_crush_location`)."""
 MANAGER_CAPS = {"mon": "allow profile mgr", "osd": "allow *", "mds": "allow *"}
 
 
@@ -97,6 +101,14 @@ def bucket(name: str, kind: str, where: str) -> Command:
 def disk_uuid(fsid: str, host: str, disk: str) -> str:
     """UUID of the OSD on a disk (RFC 9562, version 5)."""
     return str(uuid.uuid5(uuid.UUID(fsid), f"{host}/{disk}"))
+
+
+def in_service(status: Command) -> bool:
+    """True for a cluster with data, all of whose copies are there: what is added to it may take its time."""
+    groups = status["pgmap"]
+    states = {part for row in groups.get("pgs_by_state", []) for part in row["state_name"].split("+")}
+    incomplete = {"undersized", "degraded", "unknown", "down", "incomplete", "peering", "creating"}
+    return bool(groups["num_pgs"]) and status["osdmap"]["num_up_osds"] > 0 and not states & incomplete
 
 
 class Setup:
@@ -149,6 +161,24 @@ class Setup:
                 commands.append((f"new OSD {disk['host']} {disk['name']}", command))
         return commands
 
+    def entering(self) -> list[tuple[str, Command]]:
+        """OSDs that shall start with nothing to hold: those that never ran, of a cluster that misses nothing."""
+        if not self.params["stepwise"]:
+            return []
+        ours = {disk_uuid(self.params["fsid"], disk["host"], disk["name"]) for disk in self.params["disks"]}
+        fresh = [one["osd"] for one in self.osd_map()["osds"] if one["uuid"] in ours and "new" in one["state"]]
+        if not fresh or not in_service(self.cluster.ask("status")):
+            return []
+        marked = {row["section"] for row in self.cluster.ask("config dump") or [] if row["name"] == ENTERING}
+        return [
+            (
+                f"osd.{number} enters in steps",
+                {"prefix": "config set", "who": f"osd.{number}", "name": ENTERING, "value": "0"},
+            )
+            for number in fresh
+            if f"osd.{number}" not in marked
+        ]
+
     def places(self) -> None:
         """Put hosts into their racks; a host is there before its first OSD, which then finds its place."""
         wanted = self.params["places"]
@@ -179,6 +209,7 @@ class Setup:
         osds = {osd["uuid"]: osd for osd in before["osds"]}
         commands = self.settings() + self.entities(self.cluster.keys()) + self.disks(osds)
         self.mend(commands)
+        self.mend(self.entering())
         self.places()
         return self.answer(self.osd_map() if commands and not self.check else before)
 
@@ -227,6 +258,7 @@ def main() -> None:
                 "default": [],
                 "options": {"name": text, "caps": {"type": "dict", "required": True}},
             },
+            "stepwise": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 90},
         },
         supports_check_mode=True,
