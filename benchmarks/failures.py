@@ -130,8 +130,8 @@ class Trial:
         time.sleep(max(0.0, began + AFTER - time.monotonic()))  # errors may come later than the process
         errors = self.client.errors(began)
         kinds = dict(Counter(one.service for one in errors))
-        for text in {one.text for one in errors}:
-            print(f"  {text}", file=sys.stderr)
+        for one in sorted(errors, key=lambda one: one.begin):
+            print(f"  {one.begin - began:.1f} to {one.end - began:.1f} s: {one.service}: {one.text}", file=sys.stderr)
         lost, written = self.guests.lost()
         pause = self.guests.pause(began, apart_from=node)
         return Line(

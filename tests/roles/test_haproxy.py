@@ -161,15 +161,26 @@ def test_one_controller_is_enough():
 
 
 HAPROXY = """
-import contextlib, pathlib, socket, sys
-sock = socket.socket(socket.AF_UNIX)
-sock.bind(sys.argv[1])
-sock.listen()
-while True:
-    with sock.accept()[0] as client, contextlib.suppress(OSError):  # one that waited too long is gone
+import contextlib, pathlib, socket, sys, threading
+good = pathlib.Path(sys.argv[2])
+def listen(path):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(str(path))
+    sock.listen()
+    while True:
+        yield sock.accept()[0]
+def show_stat():
+    for client in listen(pathlib.Path(sys.argv[1]).with_name("admin.sock")):
+        with client, contextlib.suppress(OSError):
+            loading = good.exists() and "loading" in good.read_text()
+            checks = "* INI" if loading else "L7OK"
+            assert client.recv(100).startswith(b"show stat")
+            client.sendall(f"# pxname,svname,check_status,\\na,n1,{checks},\\na.own,n1,,\\n\\n".encode())
+threading.Thread(target=show_stat, daemon=True).start()
+for client in listen(sys.argv[1]):
+    with client, contextlib.suppress(OSError):  # one that waited too long is gone
         complete = b"/complete" in client.recv(100)
-        good = pathlib.Path(sys.argv[2])
-        serves = good.exists() and not (complete and good.read_text())
+        serves = good.exists() and not (complete and "partly" in good.read_text())
         client.sendall(b"HTTP/1.0 %d x\\r\\n\\r\\n" % (200 if serves else 503))
 """
 ADDRESSES = "10.91.0.254/32 fd5c:5::fe/128"
@@ -185,7 +196,8 @@ await() { for _ in $(seq 400); do "$1" && return; sleep 0.1; done; echo "not $1"
 def inside(tmp_path):
     """Run shell commands in a namespace with a stand-in for HAProxy.
 
-    It can serve while the file `good` is there, and each service unless something stands in that.
+    It can serve while the file `good` is there, each service unless `partly` stands in that, and it has checked all
+    servers unless `loading` does.
     """
 
     def call(commands):
@@ -224,6 +236,10 @@ root = pytest.mark.skipif(os.geteuid() != 0, reason="makes a network namespace, 
         pytest.param(
             "await here; rm $good; await gone; echo partly >$good; await here; sleep 3; here",
             id="a service that runs nowhere keeps nothing away for long, and takes nothing away",
+        ),
+        pytest.param(
+            "await here; rm $good; await gone; echo loading >$good; sleep 12; gone; : >$good; await here",
+            id="a service listens long before it can serve",
         ),
         pytest.param("await here; ip address delete fd5c:5::fe/128 dev lo; await here", id="somebody took one away"),
     ],
