@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from scs_rack import pki_chain
 from tests.judges import judge
-from tests.test_pki_given import RACK, make
+from tests.pki_given.racks import RACK
+from tests.pki_given.signers import make
 
 HERE = Path(__file__).parent
 pytestmark = [
