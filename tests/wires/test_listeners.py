@@ -1,12 +1,8 @@
 """What sockets speak is found by talking with them, and judged."""
 
 import json
-import socket
-import ssl
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,31 +10,9 @@ import pytest
 from scs_rack import pki
 from scs_rack.wires.listeners import Listener, judge
 
+from .servers import server, tls
+
 PROBE = Path(__file__).resolve().parents[2] / "scs_rack/wires/probe.py"
-
-
-@contextmanager
-def server(answer):
-    """A server on loopback that hands each connection to `answer`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def loop():
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock, suppress(OSError):
-                answer(sock)
-
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
 
 
 @pytest.fixture
@@ -57,19 +31,8 @@ def ask(tmp_path):
     return asked
 
 
-def tls(folder):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca/node.crt", folder / "ca/node.key")
-
-    def answer(sock):
-        with context.wrap_socket(sock, server_side=True) as secure:
-            secure.recv(1)
-
-    return answer
-
-
 def test_tls_of_the_rack_is_known_with_its_fingerprint(ask, tmp_path):
-    with server(tls(tmp_path)) as port:
+    with server(tls(tmp_path, "node")) as port:
         found = ask(port)
     expected = pki.fingerprint((tmp_path / "ca/node.crt").read_bytes())
     assert (found["kind"], found["sha256"]) == ("tls", expected)
@@ -77,7 +40,7 @@ def test_tls_of_the_rack_is_known_with_its_fingerprint(ask, tmp_path):
 
 def test_tls_of_somebody_else_is_foreign(ask, tmp_path):
     pki.issue(tmp_path / "other", "node", [], ["127.0.0.1"])
-    with server(tls(tmp_path / "other")) as port:
+    with server(tls(tmp_path / "other", "node")) as port:
         assert ask(port)["kind"] == "foreign"
 
 

@@ -1,12 +1,7 @@
 """Our scan for Mozilla's intermediate profile, beside sslyze's: both take what is good, and both refuse what is bad."""
 
-import os
-import re
-import socket
 import ssl
-import subprocess
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -14,47 +9,19 @@ import pytest
 from scs_rack import pki
 from scs_rack.wires import gate
 from scs_rack.wires.listeners import Listener
-from scs_rack.wires.profile import CIPHERS, Endpoint, scan_one
-from tests.judges import judge
+from scs_rack.wires.profile import scan_one
+from tests.judges import judge, sslyze_reasons
 
-TLS12 = ":".join(sorted(name for name in CIPHERS if name.startswith("ECDHE-ECDSA")))
+from .servers import TLS12, as_mozilla_wants, server, tls
 
 
 @contextmanager
-def serving(folder, settle):
-    """TLS on a port of 127.0.0.1, for many clients at a time."""
-    pki.issue(folder, "api", ["localhost"], ["127.0.0.1"])
+def serving(folder, settle, address="127.0.0.1"):
+    """TLS with the certificate of the API, for both loopbacks."""
+    pki.issue(folder, "api", ["localhost"], ["127.0.0.1", "::1"])
     pki.put_roots(folder, b"")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca/api.crt", folder / "ca/api.key")
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(TLS12)
-    context.set_ecdh_curve("prime256v1")
-    settle(context)
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def answer(sock):
-        sock.settimeout(10)
-        with suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
-            secure.recv(1)
-
-    def loop():
-        with suppress(OSError):
-            while True:
-                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
-
-    thread = threading.Thread(target=loop, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
-
-
-def good(_context):
-    pass
+    with server(tls(folder, "api", settle), address) as port:
+        yield gate.Endpoint(address, port, address)
 
 
 def tls_1_0(context):
@@ -70,36 +37,33 @@ def foreign_curve(context):
     context.set_ecdh_curve("secp521r1")
 
 
-EXPECTED = {good: [], tls_1_0: ["ciphers", "tls_versions"], weak_cipher: ["ciphers"], foreign_curve: ["tls_curves"]}
+EXPECTED = {
+    as_mozilla_wants: [],
+    tls_1_0: ["ciphers", "tls_versions"],
+    weak_cipher: ["ciphers"],
+    foreign_curve: ["tls_curves"],
+}
+CASES = [*((settle, "127.0.0.1") for settle in EXPECTED), (as_mozilla_wants, "::1"), (weak_cipher, "::1")]
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-@pytest.mark.parametrize("settle", EXPECTED)
-def test_both_judge_alike(tmp_path, settle):
-    python = judge("sslyze")
-    with serving(tmp_path, settle) as port:
-        ours = scan_one(Endpoint("127.0.0.1", port, "127.0.0.1"), pki.files(tmp_path).trust)
-        theirs = subprocess.run(
-            [python, "-m", "sslyze", "--mozilla_config=intermediate", f"127.0.0.1:{port}"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
-    reasons = set(re.findall(r"^\s+\* (\w+): ", theirs.stdout, re.MULTILINE))
-    assert "certificate_path_validation" in reasons, theirs.stdout + theirs.stderr  # it does not know the rack's CA
-    reasons.remove("certificate_path_validation")
-    assert sorted(reasons) == sorted(EXPECTED[settle]), theirs.stdout
-    assert bool(ours) == bool(reasons), ours
+@pytest.mark.parametrize(("settle", "address"), CASES)
+def test_both_judge_alike(tmp_path, settle, address):
+    judge("sslyze")
+    with serving(tmp_path, settle, address) as endpoint:
+        ours = scan_one(endpoint, pki.files(tmp_path).trust)
+        (reasons,) = sslyze_reasons([endpoint.where]).values()
+    assert "certificate_path_validation" in reasons, reasons  # it does not know the rack's CA
+    assert sorted(reasons - {"certificate_path_validation"}) == sorted(EXPECTED[settle])
+    assert bool(ours) == bool(EXPECTED[settle]), ours
 
 
 class Rack:
     """As much of a rack as the gate asks for."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, address):
         self.design = SimpleNamespace(
-            in_service=["node1"], api=SimpleNamespace(vip4="127.0.0.1", vip6="::1", host="127.0.0.1")
+            in_service=["node1"], api=SimpleNamespace(vip4="127.0.0.1", vip6="::1", host=address)
         )
         self.state_dir = folder
 
@@ -107,12 +71,13 @@ class Rack:
         return True
 
 
-@pytest.mark.parametrize(("settle", "fails"), [(good, False), (weak_cipher, True)])
-def test_the_gate_of_stage_cloud_fails_where_the_profile_is_not_held(tmp_path, monkeypatch, settle, fails):
-    with serving(tmp_path, settle) as port:
-        listener = Listener("node1", "127.0.0.1", port, "haproxy", "tls")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("settle", "fails"), [(as_mozilla_wants, False), (weak_cipher, True)])
+def test_the_gate_of_stage_cloud_fails_where_the_profile_is_not_held(tmp_path, monkeypatch, settle, fails, address):
+    with serving(tmp_path, settle, address) as endpoint:
+        listener = Listener("node1", address, endpoint.port, "haproxy", "tls")
         monkeypatch.setattr(gate, "observe", lambda ctx, nodes: ([listener], []))
-        found = gate.look(Rack(tmp_path))
+        found = gate.look(Rack(tmp_path, address))
     assert [(one.type, one.severity, one.where) for one in found] == [
-        ("tls-profile", "error", f"127.0.0.1:{port}") for _ in range(fails)
+        ("tls-profile", "error", endpoint.where) for _ in range(fails)
     ]

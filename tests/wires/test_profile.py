@@ -1,16 +1,14 @@
 """The scan for Mozilla's intermediate profile, against servers that hold it and servers that don't."""
 
-import socket
 import ssl
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import pytest
 
 from scs_rack import pki
-from scs_rack.wires.profile import CIPHERS, Endpoint, scan_one
+from scs_rack.wires.profile import Endpoint, scan_one
 
-TLS12 = ":".join(sorted(name for name in CIPHERS if not name.startswith("TLS_")))
+from .servers import as_mozilla_wants, server, tls
 
 
 @pytest.fixture
@@ -18,33 +16,10 @@ def served(tmp_path):
     """Serve TLS with a certificate of the rack's CA; `settle` spoils the server's settings."""
 
     @contextmanager
-    def serve(settle=lambda context: None, names=("127.0.0.1",)):
+    def serve(settle=as_mozilla_wants, names=("127.0.0.1",)):
         pki.issue(tmp_path, "api", [], names)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(tmp_path / "ca/api.crt", tmp_path / "ca/api.key")
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(TLS12)
-        context.set_ecdh_curve("prime256v1")
-        settle(context)
-        listener = socket.create_server(("127.0.0.1", 0))
-
-        def loop():
-            while True:
-                try:
-                    sock, _ = listener.accept()
-                except OSError:
-                    return
-                with suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
-                    secure.recv(1)
-
-        thread = threading.Thread(target=loop, daemon=True)
-        thread.start()
-        try:
-            yield Endpoint("127.0.0.1", listener.getsockname()[1], "127.0.0.1"), tmp_path / "ca/ca.crt"
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
-            thread.join(5)
+        with server(tls(tmp_path, "api", settle)) as port:
+            yield Endpoint("127.0.0.1", port, "127.0.0.1"), tmp_path / "ca/ca.crt"
 
     return serve
 
