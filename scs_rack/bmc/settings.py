@@ -4,24 +4,19 @@ Each function returns a Result: unchanged where everything was so already, with 
 yes and nothing came of it within `TimeLimits.setting`. What the BMC refuses, and what it can't do, is raised.
 """
 
-import asyncio
 import datetime as dt
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from scs_rack.bmc.actions import lied
-from scs_rack.bmc.errors import AnswerLost, Busy, NoAnswer, Refused
-from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, NetworkService, Role, Task, User
+from scs_rack.bmc.errors import Refused
+from scs_rack.bmc.facts import BootDevice, BootOverride, MediaSlot, NetworkService, Task
+from scs_rack.bmc.read_back import change_and_look, override_words
 from scs_rack.bmc.types import Bmc, TimeLimits
 from scs_rack.results import Finding, Result
 
-T = TypeVar("T")
-
-_FIRST_LOOK = 0.1
-_SLOWEST_LOOK = 2.0
 _CLOCK_OFF = 30.0
 """Seconds that a clock may be off right after it was set."""
 _EMPTY_LOG = 2
@@ -50,8 +45,10 @@ async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
         seen = await bmc.boot_override()
         return seen
 
-    expected = _override(wanted)
-    result = await _set(bmc, step, lambda: bmc.set_boot(wanted), look, taken=taken, expected=expected, limits=limits)
+    expected = override_words(wanted)
+    result = await change_and_look(
+        bmc, step, lambda: bmc.set_boot(wanted), look, taken=taken, expected=expected, limits=limits
+    )
     if result.error is not None or whole(seen):
         return result
     if not seen.certain:
@@ -59,7 +56,7 @@ async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
             type="boot-flag-invalid",
             severity="warning",
             where=bmc.target.name,
-            expected=_override(wanted),
+            expected=override_words(wanted),
             seen=f"{seen.device} stands there, but the BMC calls its own boot flags invalid",
             hint="watch whether the server boots from it; Redfish may be more reliable",
         )
@@ -68,8 +65,8 @@ async def boot(bmc: Bmc, wanted: BootOverride, limits: TimeLimits) -> Result:
             type="boot-not-as-often",
             severity="warning",
             where=bmc.target.name,
-            expected=_override(wanted),
-            seen=_override(seen),
+            expected=override_words(wanted),
+            seen=override_words(seen),
             hint="this BMC knows one kind of override only; arm it again before each boot, or leave it",
         )
     return replace(result, findings=(*result.findings, finding))
@@ -91,7 +88,7 @@ async def identify(bmc: Bmc, limits: TimeLimits, *, on: bool) -> Result:
         seen = "the BMC does not tell the state of its light: that it accepted the request is all that is known"
         unseen = Finding("light-not-observable", "info", bmc.target.name, f"light {_on(on)}", seen)
         return Result(bmc.target.name, step, changed=True, findings=(unseen,))
-    return await _set(
+    return await change_and_look(
         bmc,
         step,
         lambda: bmc.set_identify(on=on),
@@ -108,7 +105,7 @@ async def power_limit(bmc: Bmc, watts: int | None, limits: TimeLimits) -> Result
     if (await bmc.power_limit()).watts == watts:
         return Result(bmc.target.name, step)
     expected = "no power limit" if watts is None else f"a limit of {watts} W"
-    return await _set(
+    return await change_and_look(
         bmc,
         step,
         lambda: bmc.set_power_limit(watts),
@@ -134,7 +131,9 @@ async def insert_media(bmc: Bmc, image: str, limits: TimeLimits, slot: str = "")
         # Some show the image by another name (without the password in it, or its last part only).
         return any(one.inserted and (one.name == used or one.image == image) for one in seen)
 
-    return await _set(bmc, step, insert, bmc.media, taken=taken, expected=f"{image} in a virtual drive", limits=limits)
+    return await change_and_look(
+        bmc, step, insert, bmc.media, taken=taken, expected=f"{image} in a virtual drive", limits=limits
+    )
 
 
 async def eject_media(bmc: Bmc, limits: TimeLimits, slot: str = "") -> Result:
@@ -147,7 +146,7 @@ async def eject_media(bmc: Bmc, limits: TimeLimits, slot: str = "") -> Result:
     if empty(await bmc.media()):
         return Result(bmc.target.name, step)
     patient = replace(limits, setting=limits.setting * 4)  # iDRAC shows the old image for a while
-    return await _set(
+    return await change_and_look(
         bmc,
         step,
         lambda: bmc.eject_media(slot),
@@ -172,7 +171,7 @@ async def bios(bmc: Bmc, attributes: Mapping[str, str | int | bool], limits: Tim
         seen = await bmc.bios()
         return {name: {**seen.attributes, **seen.pending}.get(name) for name in wanted}
 
-    result = await _set(
+    result = await change_and_look(
         bmc, step, lambda: bmc.set_bios(wanted), look, taken=lambda seen: seen == wanted, expected=diff, limits=limits
     )
     if result.error:
@@ -193,7 +192,7 @@ async def secure_boot(bmc: Bmc, limits: TimeLimits, *, on: bool) -> Result:
     step = f"Secure Boot {_on(on)}"
     if (await bmc.secure_boot()).enabled is on:
         return Result(bmc.target.name, step)
-    return await _set(
+    return await change_and_look(
         bmc,
         step,
         lambda: bmc.set_secure_boot(on=on),
@@ -215,57 +214,10 @@ async def clear_events(bmc: Bmc, limits: TimeLimits) -> Result:
         return len((await bmc.events()).events)
 
     expected = "an empty event log"
-    result = await _set(
+    result = await change_and_look(
         bmc, step, bmc.clear_events, look, taken=lambda seen: seen <= _EMPTY_LOG, expected=expected, limits=limits
     )
     return replace(result, diff=f"{len(before)} entries removed") if result.changed else result
-
-
-async def add_user(bmc: Bmc, name: str, password: str, role: Role, limits: TimeLimits) -> Result:
-    """Add an account, enabled."""
-
-    def taken(seen: tuple[User, ...]) -> bool:
-        return any((one.name, one.role, one.enabled) == (name, role, True) for one in seen)
-
-    step = f"add user {name}"
-    expected = f"user {name}, {role}, enabled"
-    return await _set(
-        bmc, step, lambda: bmc.add_user(name, password, role), bmc.users, taken=taken, expected=expected, limits=limits
-    )
-
-
-async def set_user(
-    bmc: Bmc, name: str, limits: TimeLimits, role: Role | None = None, *, enabled: bool | None = None
-) -> Result:
-    """Change an account; None leaves as it is."""
-
-    def taken(seen: tuple[User, ...]) -> bool:
-        return any(one.name == name and role in (None, one.role) and enabled in (None, one.enabled) for one in seen)
-
-    words = [*([role] if role else []), *([] if enabled is None else ["enabled" if enabled else "disabled"])]
-    step = f"set user {name}: {', '.join(words)}"
-    if enabled is False and name == bmc.target.user:
-        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", "name another one")
-    if taken(await bmc.users()):
-        return Result(bmc.target.name, step)
-    change = lambda: bmc.set_user(name, role=role, enabled=enabled)  # noqa: E731
-    return await _set(
-        bmc, step, change, bmc.users, taken=taken, expected=f"user {name}: {', '.join(words)}", limits=limits
-    )
-
-
-async def set_password(bmc: Bmc, name: str, password: str, limits: TimeLimits) -> Result:  # noqa: ARG001
-    """Set the password of another account than our own.
-
-    It is not tried afterwards: a failed login counts against the account, and not every account may log in here.
-    """
-    if name == bmc.target.user:
-        hint = "its password is in the vault too and must change in both places: `scs-rack bmc rotate` does that"
-        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", hint)
-    await bmc.set_password(name, password)
-    seen = "the BMC accepted it; a password can't be read back, and trying it might lock the account"
-    unseen = Finding("password-not-observable", "info", f"{bmc.target.name} {name}", "the new password", seen)
-    return Result(bmc.target.name, f"set the password of {name}", changed=True, findings=(unseen,))
 
 
 async def network_service(bmc: Bmc, name: str, limits: TimeLimits, *, enabled: bool) -> Result:
@@ -277,7 +229,7 @@ async def network_service(bmc: Bmc, name: str, limits: TimeLimits, *, enabled: b
     word = "on" if enabled else "off"
     if taken(await bmc.network_services()):
         return Result(bmc.target.name, f"switch {name} {word}")
-    return await _set(
+    return await change_and_look(
         bmc,
         f"switch {name} {word}",
         lambda: bmc.set_network_service(name, enabled=enabled),
@@ -296,7 +248,7 @@ async def clock(bmc: Bmc, limits: TimeLimits) -> Result:
 
     if taken(await bmc.clock()):
         return Result(bmc.target.name, "set the clock")
-    return await _set(
+    return await change_and_look(
         bmc,
         "set the clock",
         lambda: bmc.set_clock(dt.datetime.now(dt.UTC)),
@@ -339,77 +291,6 @@ async def update_firmware(
         hint="some firmware counts after the next reset of the server or the BMC; the same version changes nothing",
     )
     return Result(bmc.target.name, step, changed=True, findings=(unseen,), duration=took)
-
-
-async def remove_user(bmc: Bmc, name: str, limits: TimeLimits) -> Result:
-    """Remove an account; refused for the one that we are logged in with."""
-    if name == bmc.target.user:
-        raise Refused(f"{bmc.target.where}: {name} is the user that scs-rack logs in with", "name another one")
-
-    def gone(seen: tuple[User, ...]) -> bool:
-        return not any(one.name == name for one in seen)
-
-    step = f"remove user {name}"
-    if gone(await bmc.users()):
-        return Result(bmc.target.name, step)
-    return await _set(
-        bmc, step, lambda: bmc.remove_user(name), bmc.users, taken=gone, expected=f"no user {name}", limits=limits
-    )
-
-
-async def _set(
-    bmc: Bmc,
-    step: str,
-    change: Callable[[], Awaitable[object]],
-    look: Callable[[], Awaitable[T]],
-    *,
-    taken: Callable[[T], bool],
-    expected: str,
-    limits: TimeLimits,
-) -> Result:
-    """Change, then look until it is as wanted or the time is over; a lost answer is cleared up by looking."""
-    begin = time.monotonic()
-    lost: AnswerLost | None = None
-    try:
-        await change()
-    except AnswerLost as error:
-        lost = error
-    pause = _FIRST_LOOK
-    while True:
-        seen: T | None = None
-        failure: Exception | None = None
-        try:
-            seen = await look()
-        except (NoAnswer, Busy) as error:
-            failure = error
-        took = time.monotonic() - begin
-        if failure is None and taken(seen):  # type: ignore[arg-type]
-            return Result(bmc.target.name, step, changed=True, duration=took)
-        if took > limits.setting:
-            if failure is not None or lost is not None:
-                raise failure or lost  # type: ignore[misc]
-            return lied(bmc, step, expected, _words(seen), took)
-        await asyncio.sleep(min(pause, limits.setting - took + _FIRST_LOOK))
-        pause = min(pause * 1.5, _SLOWEST_LOOK)
-
-
-def _words(seen: object) -> str:
-    if isinstance(seen, BootOverride):
-        return _override(seen)
-    if isinstance(seen, tuple):
-        return ", ".join(_words(one) for one in seen) or "none"
-    if isinstance(seen, User):
-        return f"{seen.name or '(null user)'} {seen.role}{'' if seen.enabled else ' disabled'}"
-    if isinstance(seen, MediaSlot):
-        return f"{seen.name}: {seen.image or ('something' if seen.inserted else 'empty')}"
-    return str(seen)[:300]
-
-
-def _override(seen: BootOverride) -> str:
-    if seen.device == "none":
-        return "no boot override"
-    mode = f" by {seen.mode}" if seen.mode else ""
-    return f"boot override {seen.device} {'always' if seen.persistent else 'once'}{mode}"
 
 
 def _on(on: bool) -> str:

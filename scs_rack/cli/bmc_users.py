@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from rich.markup import escape
 
-from scs_rack.bmc import Bmc, TimeLimits, settings
+from scs_rack.bmc import Bmc, TimeLimits, accounts
 from scs_rack.bmc.facts import Role, User
 from scs_rack.cli import fleet
 from scs_rack.cli.bmc_common import change, read, show, yes_option
@@ -73,21 +73,21 @@ def users(args: argparse.Namespace) -> int:
 
 def _add(name: str, role: Role) -> Work:
     secret = _password()
-    return lambda bmc, limits: settings.add_user(bmc, name, secret, role, limits)
+    return lambda bmc, limits: accounts.add_user(bmc, name, secret, role, limits)
 
 
 def _new_password(name: str, _role: Role) -> Work:
     secret = _password()
-    return lambda bmc, limits: settings.set_password(bmc, name, secret, limits)
+    return lambda bmc, limits: accounts.set_password(bmc, name, secret, limits)
 
 
 _CHANGES: dict[str, Callable[[str, Role], Work]] = {
     "add": _add,
-    "set": lambda name, role: lambda bmc, limits: settings.set_user(bmc, name, limits, role),
-    "enable": lambda name, _role: lambda bmc, limits: settings.set_user(bmc, name, limits, enabled=True),
-    "disable": lambda name, _role: lambda bmc, limits: settings.set_user(bmc, name, limits, enabled=False),
+    "set": lambda name, role: lambda bmc, limits: accounts.set_user(bmc, name, limits, role),
+    "enable": lambda name, _role: lambda bmc, limits: accounts.set_user(bmc, name, limits, enabled=True),
+    "disable": lambda name, _role: lambda bmc, limits: accounts.set_user(bmc, name, limits, enabled=False),
     "password": _new_password,
-    "remove": lambda name, _role: lambda bmc, limits: settings.remove_user(bmc, name, limits),
+    "remove": lambda name, _role: lambda bmc, limits: accounts.remove_user(bmc, name, limits),
 }
 
 

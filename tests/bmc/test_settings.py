@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scs_rack.bmc import Bmc, BootOverride, Fleet, settings
+from scs_rack.bmc import Bmc, BootOverride, Fleet, accounts, settings
 from scs_rack.bmc.errors import AnswerLost, Refused
 from scs_rack.results import Result
 
@@ -21,8 +21,8 @@ BOTH: dict[str, Change] = {
     "boot": lambda bmc: settings.boot(bmc, BootOverride("disk", persistent=True, mode="uefi"), QUICK),
     "light": lambda bmc: settings.identify(bmc, QUICK, on=True),
     "limit": lambda bmc: settings.power_limit(bmc, 120, QUICK),
-    "role": lambda bmc: settings.set_user(bmc, "watcher", QUICK, "operator"),
-    "disable": lambda bmc: settings.set_user(bmc, "watcher", QUICK, enabled=False),
+    "role": lambda bmc: accounts.set_user(bmc, "watcher", QUICK, "operator"),
+    "disable": lambda bmc: accounts.set_user(bmc, "watcher", QUICK, enabled=False),
 }
 """Changes that both protocols know; each is as it was when it is made a second time."""
 REDFISH: dict[str, Change] = {
@@ -68,23 +68,23 @@ async def test_a_lie_is_found(protocol: str, name: str, tls_files: Files) -> Non
 @pytest.mark.parametrize("protocol", ["ipmi", "redfish"])
 async def test_users_come_and_go(protocol: str, tls_files: Files) -> None:
     async with called(protocol, tls_files) as (it, bmc):
-        assert (await settings.add_user(bmc, "watcher", "s3cret-Watch3r", "administrator", QUICK)).changed is True
+        assert (await accounts.add_user(bmc, "watcher", "s3cret-Watch3r", "administrator", QUICK)).changed is True
         watcher = replace(it.target, user="watcher", password="s3cret-Watch3r")
         async with Fleet.open(tls_files[0], QUICK) as fleet, fleet.bmc(watcher) as other:
             await other.power_state()
             for change in (
-                settings.remove_user(other, "watcher", QUICK),
-                settings.set_user(other, "watcher", QUICK, enabled=False),
-                settings.set_password(other, "watcher", "x", QUICK),
+                accounts.remove_user(other, "watcher", QUICK),
+                accounts.set_user(other, "watcher", QUICK, enabled=False),
+                accounts.set_password(other, "watcher", "x", QUICK),
             ):
                 with pytest.raises(Refused, match="logs in with"):
                     await change
-        assert (await settings.set_password(bmc, "watcher", "an0ther-Secret", QUICK)).changed is True
+        assert (await accounts.set_password(bmc, "watcher", "an0ther-Secret", QUICK)).changed is True
         async with Fleet.open(tls_files[0], QUICK) as fleet:
             outcome = await fleet.one(replace(watcher, password="an0ther-Secret"), lambda one: one.power_state())
             assert outcome.error is None
-        assert (await settings.remove_user(bmc, "watcher", QUICK)).changed is True
-        assert (await settings.remove_user(bmc, "watcher", QUICK)).changed is False
+        assert (await accounts.remove_user(bmc, "watcher", QUICK)).changed is True
+        assert (await accounts.remove_user(bmc, "watcher", QUICK)).changed is False
 
 
 @pytest.mark.parametrize("protocol", ["ipmi", "redfish"])

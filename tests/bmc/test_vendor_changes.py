@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from scs_rack.bmc import Bmc, settings
+from scs_rack.bmc import Bmc, accounts, settings
 from scs_rack.bmc.errors import Refused
 from scs_rack.bmc.redfish import tasks
 
@@ -154,12 +154,12 @@ async def test_accounts_in_slots(tls_files: Files) -> None:
         shape.set(f"{ACCOUNTS}/{number}", {"Id": str(number), "UserName": name, "RoleId": role, "Enabled": bool(name)})
     async with called(shape, tls_files) as bmc:
         assert [user.name for user in await bmc.users()] == ["root"]
-        assert (await settings.add_user(bmc, "watcher", "secret", "readonly", QUICK)).error is None
+        assert (await accounts.add_user(bmc, "watcher", "secret", "readonly", QUICK)).error is None
         assert shape.tree[f"{ACCOUNTS}/3"]["UserName"] == "watcher"
-        assert (await settings.remove_user(bmc, "watcher", QUICK)).error is None
+        assert (await accounts.remove_user(bmc, "watcher", QUICK)).error is None
         assert shape.tree[f"{ACCOUNTS}/3"]["UserName"] == ""
         with pytest.raises(Refused, match="logs in with"):
-            await settings.remove_user(bmc, "admin", QUICK)
+            await accounts.remove_user(bmc, "admin", QUICK)
 
 
 # Tasks and firmware

@@ -7,7 +7,7 @@ the next reset), the clock is set. Users, cipher suites, certificates, firmware 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from scs_rack.bmc import settings
+from scs_rack.bmc import accounts, settings
 from scs_rack.bmc.audit.checks import CLOCK_OFF_S, OPEN
 from scs_rack.bmc.audit.facts import Facts
 from scs_rack.bmc.types import Bmc, TimeLimits
@@ -35,7 +35,7 @@ def mends(facts: Facts, baseline: Baseline) -> list[Mend]:
         if service.enabled and service.name in OPEN
     ]
     found += [
-        Mend("disable the user without a name", lambda bmc, limits: settings.set_user(bmc, "", limits, enabled=False))
+        Mend("disable the user without a name", lambda bmc, limits: accounts.set_user(bmc, "", limits, enabled=False))
         for user in facts.users or ()
         if user.enabled and not user.name
     ]
