@@ -49,11 +49,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-changes:
-  description: What was done (in check mode would be done).
-  type: list
-  elements: str
-  returned: always
+changes: {description: What was done (in check mode would be done)., type: list, elements: str, returned: always}
 """
 
 from typing import Any
