@@ -22,6 +22,8 @@ First = Literal["none", "pxe", "http", "disk", "cd"]
 """What a machine boots from before its own order."""
 ORDER = ("disk", "net", "cd")
 """The persistent order of a server as it is delivered."""
+LONGEST = 9216
+"""Bytes that a frame's content may have on the guest's side of a cable."""
 _FIRMWARE = "/usr/share/OVMF"
 _ENTER = """
 mount --rbind /dev "$1/dev" && mkdir -p "$1/srv/disks" && mount --bind "$2" "$1/srv/disks" && shift 2 &&
@@ -41,6 +43,8 @@ class Vm:
     group: str
     """Control group to run in."""
     firmware: Literal["bios", "uefi"] = "bios"
+    secure_boot: bool = False
+    """UEFI starts what Microsoft's keys have signed only."""
     accel: Literal["kvm", "tcg"] = "tcg"
     cpus: int = 1
     memory_mib: int = 1024
@@ -71,10 +75,16 @@ def write_spec(vm: Vm, path: Path) -> None:
     path.write_text(json.dumps(asdict(vm)), encoding="utf-8")
 
 
-def choose(path: Path, target: str) -> None:
-    """Write what the machine boots from first at its next start; what it can't boot from leaves it to its own order."""
+def choose(path: Path, target: str, media: str = "") -> None:
+    """Write what the machine boots from first at its next start; what it can't boot from leaves it to its own order.
+
+    Args:
+        path: of its description.
+        target: what the override says.
+        media: file in its folder of disks that is in its virtual drive.
+    """
     first = cast("First", target if target in ("pxe", "http", "disk", "cd") else "none")
-    write_spec(replace(spec(path), first=first), path)
+    write_spec(replace(spec(path), first=first, media=media), path)
 
 
 def order(first: First, *, nics: list[str], disks: list[str], cd: bool) -> list[str]:
@@ -90,8 +100,9 @@ def command(vm: Vm, control: int) -> list[str]:
     bootable = [f"net{number}" for number, nic in enumerate(vm.nics) if nic[2]]
     first = order(vm.first, nics=bootable, disks=[f"disk{n}" for n, _ in enumerate(vm.disks)], cd=bool(vm.media))
     at = {device: f",bootindex={place}" for place, device in enumerate(first)}
+    smm = "on" if vm.secure_boot else "off"  # keeps the guest away from firmware's variables
     words = [
-        "qemu-system-x86_64", "-name", vm.name, "-machine", f"q35,accel={vm.accel},graphics=off", "-cpu",
+        "qemu-system-x86_64", "-name", vm.name, "-machine", f"q35,accel={vm.accel},graphics=off,smm={smm}", "-cpu",
         "host" if vm.accel == "kvm" else "max", "-smp", str(vm.cpus), "-m", str(vm.memory_mib),
         "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-device", "virtio-rng-pci",
         "-boot", "strict=on", "-uuid", vm.uuid,
@@ -99,7 +110,10 @@ def command(vm: Vm, control: int) -> list[str]:
         "-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control",
     ]  # fmt: skip
     if vm.firmware == "uefi":
-        words += ["-drive", f"if=pflash,format=raw,readonly=on,file={_FIRMWARE}/OVMF_CODE_4M.fd"]
+        code = "OVMF_CODE_4M.secboot.fd" if vm.secure_boot else "OVMF_CODE_4M.fd"
+        words += ["-drive", f"if=pflash,format=raw,readonly=on,file={_FIRMWARE}/{code}"]
+        if vm.secure_boot:
+            words += ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
         words += ["-drive", "if=pflash,format=raw,file=/srv/disks/nvram.fd"]
         words += ["-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n"]
         if vm.first == "http":
@@ -124,7 +138,7 @@ def wires(vm: Vm) -> list[str]:
     """Lines of an ip(8) batch that join each cable with a tap device of the guest.
 
     The end of the cable gives its MAC address to the guest's card, and passes on what bridges keep to themselves
-    (LLDP, IEEE 802.1AB).
+    (LLDP, IEEE 802.1AB). All that is longer than the cable takes is lost there, as it is on a cable.
     """
     lines = []
     for number, (port, mac, _) in enumerate(vm.nics):
@@ -134,6 +148,7 @@ def wires(vm: Vm) -> list[str]:
             f"link set {port} address 06:{other}",
             f"link add b{number} type bridge stp_state 0 forward_delay 0 mcast_snooping 0 group_fwd_mask 0x4000",
             f"tuntap add t{number} mode tap",
+            f"link set t{number} mtu {LONGEST}",
             f"link set {port} master b{number} up",
             f"link set t{number} master b{number} up",
             f"link set b{number} up",
@@ -178,7 +193,8 @@ def run(vm: Vm) -> int:
     subprocess.run(["ip", "-batch", "-"], check=True, input="\n".join(wires(vm)) + "\n", text=True)
     nvram = Path(vm.disks_folder) / "nvram.fd"
     if vm.firmware == "uefi" and not nvram.exists():
-        nvram.write_bytes((Path(vm.root) / _FIRMWARE[1:] / "OVMF_VARS_4M.fd").read_bytes())
+        variables = "OVMF_VARS_4M.ms.fd" if vm.secure_boot else "OVMF_VARS_4M.fd"
+        nvram.write_bytes((Path(vm.root) / _FIRMWARE[1:] / variables).read_bytes())
     ours, its = socket.socketpair()
     enter = [
         "unshare",

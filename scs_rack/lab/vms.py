@@ -27,18 +27,20 @@ def prepare(lab: Lab, design: Design, node: NodeDesign) -> Machine:
     ports = tuple(end.port for cable in design.rack.cables for end in cable if end.device == node.name)
     nics = tuple(port for port in ports if port != "bmc")
     kvm = lab.accel.is_file() and lab.accel.read_text(encoding="ascii") == "kvm"
-    firmware = (model.provision or Provision()).firmware
+    options = model.provision or Provision()
+    firmware = options.firmware
     stated = vm.Vm(
         name=f"{lab.name}-{node.name}",
         root=str(overlay.root(lab, node.name)),
         disks_folder=str(folder),
         group=str(cgroup.of(lab.name, node.name, "machine")),
         firmware=firmware,
+        secure_boot=options.secure_boot,
         accel="kvm" if kvm and firmware == "bios" else "tcg",
         cpus=model.cpus,
         memory_mib=model.memory_gib * 1024,
         nics=tuple((port, node.macs[port], port == node.mgmt_nic) for port in nics),
-        disks=tuple(node.disks),
+        disks=tuple(sorted(node.disks, key=lambda name: node.disks[name].use != "root")),  # BIOS boots the first alone
         vendor=model.vendor,
         model=server.model,
         serial=server.serial or f"{lab.name}-{node.name}",

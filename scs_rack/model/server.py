@@ -12,7 +12,7 @@ Role = Literal["control", "network", "storage", "compute"]
 """What a server does for the cloud."""
 
 
-BootWay = Literal["http", "pxe", "ipmi"]
+BootWay = Literal["http", "pxe", "ipmi", "media"]
 """A way to boot the ramdisk."""
 
 
@@ -72,15 +72,18 @@ class Provision(Strict):
     """How their firmware boots."""
     boot: list[BootWay] = Field(default_factory=list)
     """Ways to boot the ramdisk, in the order that they are tried; [http, pxe] with UEFI and [pxe] with BIOS when not
-    stated. `ipmi` is PXE by the boot flags of IPMI, whatever protocol the BMC speaks otherwise."""
+    stated. `ipmi` is PXE by the boot flags of IPMI, whatever protocol the BMC speaks otherwise; `media` is a medium of
+    ours in a virtual drive of a Redfish BMC, which takes no DHCP."""
+    secure_boot: bool = False
+    """Its firmware starts signed boot loaders only (Secure Boot): by PXE they are Debian's shim and GRUB, not iPXE."""
     disk: Literal["only", "smallest"] = "only"
     """Which of several disks that fit the root disk's size and kind is written: there must be one only, or the
     smallest."""
     mirror: bool = False
-    """The two disks of use `root` mirror each other (RAID 1). Refused until a server was seen to boot so."""
+    """The two disks of use `root` mirror each other (RAID 1)."""
     encrypt: Literal["none", "keyfile"] = "none"
-    """`keyfile`: the root is encrypted (LUKS), and its key lies on the disk of use `key`. Refused until a server was seen
-    to boot so."""
+    """`keyfile`: the root is encrypted (LUKS 2), and its key lies on the disk of use `key`. It protects a root disk
+    that leaves the house alone; the server does not start without the other."""
     image: Literal["node", "minimal"] = "node"
     """`node` holds every package of every role; `minimal` only what it takes to log in."""
     esp_mib: int = Field(default=512, ge=128, le=4096)
@@ -91,7 +94,7 @@ class Provision(Strict):
         """Ways to boot the ramdisk, in order."""
         if self.boot:
             return tuple(self.boot)
-        return ("http", "pxe") if self.firmware == "uefi" else ("pxe",)
+        return ("http", "pxe") if self.firmware == "uefi" and not self.secure_boot else ("pxe",)
 
 
 class ServerModel(Strict):
@@ -136,8 +139,8 @@ class Server(Strict):
     unit: int = Field(ge=1)
     """Lowest rack unit that it fills, counted from below."""
     state: Literal["active", "spare", "removed"] = "active"
-    """`spare`: cabled and known, but powered off and not in service. `removed`: the same, and its switch ports are shut,
-    but for its BMC's (`scs-rack node remove` writes it, `scs-rack node rejoin` takes it back)."""
+    """`spare`: cabled and known, but powered off and not in service. `removed`: the same, and its switch ports are
+    shut, but for its BMC's (`scs-rack node remove` writes it, `scs-rack node rejoin` takes it back)."""
     roles: list[Role] = Field(min_length=1)
     """What it does for the cloud."""
     failure_domain: HostName | None = None

@@ -71,8 +71,9 @@ def answering(switch: Switch, targets: Sequence[str], options: Mapping[int, str]
 
 
 def ping_findings(ctx: Context, answers: Mapping[str, Answer]) -> list[Finding]:
-    """What the pings of all nodes say."""
+    """What the pings of all nodes say; a server that the limit leaves out may be dark, which is worth a warning."""
     owner = {address: name for name, pair in loopbacks(ctx).items() for address in pair}
+    aside = {name for name in ctx.design.in_service if not ctx.selected(name)}
     findings = []
     for name, answer in answers.items():
         if not answer.ok:
@@ -80,7 +81,7 @@ def ping_findings(ctx: Context, answers: Mapping[str, Answer]) -> list[Finding]:
         findings += [
             Finding(
                 "loopback-unreachable",
-                "error",
+                "warning" if owner.get(address) in aside else "error",
                 name,
                 f"ping to {address} of {owner.get(address, '?')}",
                 "no answer",

@@ -1,12 +1,15 @@
 """What the tests of bare metal do with their rack: the product's own commands, as an operator gives them."""
 
+import contextlib
+import mmap
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from scs_rack.design import make_design
-from scs_rack.lab import nodes
+from scs_rack.lab import nodes, vm
 from scs_rack.lab.layout import Lab
 from scs_rack.model.load import load_rack
 from scs_rack.paths import state_dir
@@ -41,7 +44,7 @@ class Metal:
             [sys.executable, "-m", "scs_rack", *words, "-r", str(self.folder)],
             capture_output=True, text=True, check=False, timeout=seconds, cwd=REPOSITORY,
         )  # fmt: skip
-        console = "\n".join(f"--- {name}\n{self.console(name)}" for name in ("metal1", "metal2"))
+        console = "\n".join(f"--- {name}\n{self.console(name)}" for name in ("metal1", "metal2", "metal3"))
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}\n{console}"
         return done.stdout + done.stderr
 
@@ -52,6 +55,28 @@ class Metal:
         disk.unlink()
         with disk.open("wb") as file:
             file.truncate(size)
+
+    def unplug(self, server, disk):
+        """Take a disk out of a server that is off."""
+        found = vm.spec(self.lab.vm(server))
+        vm.write_spec(replace(found, disks=tuple(one for one in found.disks if one != disk)), self.lab.vm(server))
+
+    def holds(self, server, disk, what):
+        """True if these bytes are anywhere on a disk."""
+        with (
+            self.lab.disk(server, disk).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content,
+        ):
+            return content.find(what) >= 0
+
+    def answers_within(self, server, seconds):
+        """Wait until a server answers over SSH."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(AssertionError, subprocess.TimeoutExpired):
+                return bool(self.on(server, "echo yes"))
+            time.sleep(1)
+        return False
 
     def start(self, *words):
         """Start a command and return at once."""

@@ -1,7 +1,10 @@
-"""Dark servers become servers that run from their own disks: BIOS, PXE and IPMI once; UEFI, HTTP and Redfish once.
+"""Dark servers become nodes: BIOS, PXE and IPMI once, on a mirror; UEFI, HTTP and Redfish once, encrypted.
 
-The order counts: each test goes on with what the one before left, since a boot under emulation takes a minute.
+A third server boots by virtual media with Secure Boot, and is only looked at. The order counts: each test goes on with
+what the one before left, since a boot under emulation takes a minute.
 """
+
+import json
 
 import pytest
 
@@ -39,20 +42,25 @@ def test_a_server_that_loses_its_power_while_it_is_written_is_told(metal):
         said += line
         if "write: " in line:
             nodes.stop(metal.lab, "metal1", hard=True)
-    assert command.wait() == 1
+    assert command.wait() == 1, said
     assert "lost its power" in said
     assert metal.record("metal1").state == "installing"
 
 
-def test_bios_pxe_ipmi(metal):
-    assert "install" in metal.scs_rack("plan", "--limit", "metal1", "--to", "provision")
-    metal.scs_rack("up", "--limit", "metal1", "--to", "provision")
+def test_bios_pxe_ipmi_from_dark_to_a_node_on_a_mirror(metal):
+    metal.scs_rack("up", "--limit", "oob1,leaf1,leaf2", "--to", "switches")
+    assert "install" in metal.scs_rack("plan", "--limit", "metal1", "--to", "base")
+    metal.scs_rack("up", "--limit", "metal1", "--to", "base", seconds=1800)  # its gate has seen BGP with both leaves
     record = metal.record("metal1")
     assert (record.state, record.way) == ("installed", "PXE")
     said = metal.on("metal1", "hostname; findmnt -no SOURCE,UUID /; cat /etc/machine-id; ls /sys/class/net")
     assert "metal1" in said
-    assert f"/dev/vda2 {record.root_uuid}" in said
-    assert {"mgmt0", "up0", "up1", "ext0"} <= set(said.split())
+    assert f"/dev/md0 {record.root_uuid}" in " ".join(said.split())
+    assert {"mgmt0", "up0", "up1", "ext0", "br-up0", "br-up1"} <= set(said.split())
+    mirror = metal.on("metal1", "cat /proc/mdstat; systemctl is-active frr scs-underlay lldpd ssh")
+    assert "raid1 vd" in mirror
+    assert "[2/2] [UU]" in mirror or "resync" in mirror
+    assert mirror.split()[-4:] == ["active"] * 4
 
 
 def test_an_installed_server_is_left_alone(metal):
@@ -70,11 +78,42 @@ def test_reinstalling_takes_the_server_s_name(metal):
     assert metal.on("metal1", "cat /proc/sys/kernel/random/boot_id") == boot
 
 
-def test_uefi_http_redfish(metal):
+def test_a_mirror_boots_without_its_first_disk(metal):
+    metal.on("metal1", "while grep -q resync /proc/mdstat; do sleep 1; done; sync")
     nodes.stop(metal.lab, "metal1", hard=True)
-    metal.scs_rack("node", "install", "metal2", seconds=900)
+    metal.unplug("metal1", "root")
+    metal.scs_rack("power", "on", "metal1", "--yes")
+    assert metal.answers_within("metal1", 900), metal.console("metal1")
+    said = metal.on("metal1", "findmnt -no SOURCE /; cat /proc/mdstat").split()
+    assert said[0] == "/dev/md0"
+    assert "[2/1]" in said
+    nodes.stop(metal.lab, "metal1", hard=True)
+
+
+def test_uefi_http_redfish_on_an_encrypted_root(metal):
+    metal.scs_rack("node", "install", "metal2", seconds=1800)
     record = metal.record("metal2")
     assert (record.state, record.way) == ("installed", "UEFI HTTP boot")
-    said = metal.on("metal2", "hostname; findmnt -no UUID /; ls /sys/firmware/efi/efivars | head -n 1")
-    assert said.split()[:2] == ["metal2", record.root_uuid]
-    assert len(said.split()) == 3
+    assert record.boot_order.startswith("scs-rack")
+    said = metal.on("metal2", "hostname; lsblk -no NAME,TYPE $(findmnt -no SOURCE /); findmnt -no UUID /; sync")
+    assert said.split() == ["metal2", "scs-root", "crypt", record.root_uuid]
+    nodes.stop(metal.lab, "metal2", hard=True)
+    words = b"rack metal\nimage "  # of /etc/scs-rack/server
+    assert metal.holds("metal1", "root2", words)
+    assert not metal.holds("metal2", "root", words)
+
+
+def test_secure_boot_by_virtual_media_to_look_only(metal):
+    said = metal.scs_rack("node", "inspect", "metal3", "--json", seconds=900)
+    seen = json.loads(said[said.index("{") : said.rindex("}") + 1])["metal3"]
+    assert (seen["firmware"], seen["words"]["secure_boot"]) == ("uefi", "1")
+    assert {nic["mac"] for nic in seen["nics"]} == set(metal.design.nodes["metal3"].macs.values())
+    assert "its ramdisk is up, by virtual media" in said
+    assert start_of(metal.lab.disk("metal3", "root")) == bytes(1 << 20)
+    assert metal.record("metal3").state == "called"
+    assert ".iso" not in metal.scs_rack("bmc", "media", "metal3")
+
+
+def test_what_is_odd_is_told_of_servers_that_were_seen(metal):
+    said = metal.scs_rack("node", "compare", "metal1", "metal2", "metal3", code=1)
+    assert "metal1: boot mode: bios, where 2 of the others have uefi" in said

@@ -7,7 +7,7 @@ import pytest
 
 from scs_rack.bmc import Power
 from scs_rack.engine.stage import Context
-from scs_rack.provision import install, records
+from scs_rack.provision import booting, records, watching, work
 from scs_rack.provision.facts import parse
 from scs_rack.provision.install import Installer, Wish
 from scs_rack.provision.netboot.web import Told
@@ -41,17 +41,17 @@ class Fleet:
 @pytest.fixture
 def play(tmp_path, monkeypatch):
     """Install a server that does as it is told; returns the result and what was said."""
-    monkeypatch.setattr(install.kit, "built_kit", lambda *_: None)
-    monkeypatch.setattr(install.artifact, "built", lambda *_: Made())
-    monkeypatch.setattr(install, "QUIET", 0.3)
-    monkeypatch.setattr(install, "LOOK", 0.1)
-    monkeypatch.setattr(install, "boot_limit", lambda _design: 0.15)
+    monkeypatch.setattr(work.kit, "built_kit", lambda *_: None)
+    monkeypatch.setattr(work.artifact, "built", lambda *_: Made())
+    monkeypatch.setattr(watching, "QUIET", 0.3)
+    monkeypatch.setattr(watching, "LOOK", 0.1)
+    monkeypatch.setattr(booting, "boot_limit", lambda _design: 0.15)
 
     def run(name, on_power, wish=None, report=REPORT, on=False):
         said = []
         ctx = Context(DESIGN, METAL, tmp_path, tmp_path, {})
         installer = Installer(ctx, [name], wish or Wish(), lambda who, what: said.append(what))
-        server = installer._servers[name]
+        server = installer.servers[name]
 
         def does(what, words="", percent=0):
             if what == "hello":
@@ -60,13 +60,13 @@ def play(tmp_path, monkeypatch):
             else:
                 installer.told(Told(server.caller, what, words, percent))
 
-        async def power(fleet, _server, way):
+        async def power(_work, fleet, _server, way):
             fleet.power = Power.ON
             asyncio.get_running_loop().call_soon(on_power, does, way, installer)
 
-        monkeypatch.setattr(installer, "_power", power)
-        monkeypatch.setattr(installer, "_target", lambda _name: None)
-        monkeypatch.setattr(installer, "_seen_running", lambda *_: asyncio.sleep(0))
+        monkeypatch.setattr(booting, "power", power)
+        monkeypatch.setattr(installer, "target", lambda _name: None)
+        monkeypatch.setattr(watching, "seen_running", lambda *_: asyncio.sleep(0))
         installer.fleet = Fleet(on=on)
         return asyncio.run(installer._one(installer.fleet, server)), said
 
@@ -139,7 +139,7 @@ def test_what_ends_in_the_middle_is_said_and_may_be_tried_again(play, tmp_path, 
 
 
 def test_a_server_that_lost_its_power_is_told_soon(play, monkeypatch):
-    monkeypatch.setattr(install, "QUIET", 60.0)
+    monkeypatch.setattr(watching, "QUIET", 60.0)
 
     def half(does, _way, installer):
         does("hello")

@@ -18,7 +18,7 @@ from scs_rack.provision import ramdisk
 from scs_rack.provision.netboot import seed
 from scs_rack.provision.netboot.callers import callers, place
 from scs_rack.provision.netboot.dhcp import dnsmasq_conf
-from scs_rack.provision.netboot.script import boot_script
+from scs_rack.provision.netboot.script import boot_script, kernel_words
 from scs_rack.provision.netboot.web import Answer, Web
 from tests.provision.test_hardware import REPORT
 
@@ -64,7 +64,7 @@ def ask(tmp_path, work, tls=True):
     known[0].address = type(known[0].address)("127.0.0.1/8")
 
     async def run():
-        web = Web(PLACE, known, tmp_path, "ca", desk)
+        web = Web(PLACE, known, tmp_path / "netboot/tftp", "ca", desk)
         async with TestClient(TestServer(web.https() if tls else web.http(), host="127.0.0.1")) as client:
             await work(client, known)
 
@@ -204,3 +204,48 @@ def test_a_report_that_was_kept_is_the_same(tmp_path):
     inventory.keep(tmp_path, "metal1", facts.parse(REPORT))
     assert inventory.kept(tmp_path) == {"metal1": facts.parse(REPORT)}
     assert json.loads((tmp_path / "provision/metal1.facts.json").read_text())["cpus"] == 1
+
+
+def test_firmware_that_wants_signatures_gets_shim_and_a_menu_of_its_own(tmp_path):
+    known = callers(DESIGN, ["metal1", "metal2"])
+    known[1].secure = True
+    conf = dnsmasq_conf(PLACE, known, tmp_path).splitlines()
+    assert "dhcp-boot=tag:srv-metal2,tag:uefi,tag:!ipxe,shimx64.efi" in conf
+    assert not any("srv-metal1" in line and "shim" in line for line in conf)
+
+    async def work(client, known):
+        menu = f"/grub/{known[0].mac}"
+        assert (await client.get(menu)).status == 404  # it boots iPXE
+        known[0].secure = True
+        told = await (await client.get(menu)).text()
+        assert f"scs.token={known[0].token} " in told
+        assert told.startswith(f"linux (http,{PLACE.address}:8069)/{known[0].path}/vmlinuz ")
+        assert (await client.get(f"/grub/{known[1].mac}")).status == 404  # another's
+        known[0].finished = True
+        assert await (await client.get(menu)).text() == "exit\n"
+
+    ask(tmp_path, work, tls=False)
+
+
+def test_a_medium_is_given_to_the_bmc_alone_and_only_while_it_is_wanted(tmp_path):
+    (tmp_path / "netboot").mkdir()
+    (tmp_path / "netboot/metal1.iso").write_bytes(b"disc")
+
+    async def work(client, known):
+        url = f"/{known[0].path}/once.iso"
+        known[0].medium = "once.iso"
+        assert (await client.get(url)).status == 404  # the server itself has no business with it
+        known[0].address, known[0].bmc = known[1].address, known[0].address.ip
+        assert await (await client.get(url)).read() == b"disc"
+        assert (await client.get(f"/{known[0].path}/vmlinuz")).status == 404
+        known[0].medium = ""
+        assert (await client.get(url)).status == 404
+
+    ask(tmp_path, work, tls=False)
+
+
+def test_what_boots_from_a_medium_needs_no_dhcp():
+    caller = callers(DESIGN, ["metal2"])[0]
+    caller.token = "once"
+    assert f"scs.ip={caller.address} scs.token=once scs.now=7" in kernel_words(PLACE, caller, 7, own_address=True)
+    assert "scs.ip" not in boot_script(PLACE, caller, 7)

@@ -19,7 +19,7 @@ from scs_rack.engine.stage import Context, Stop
 from scs_rack.errors import StageFailed
 from scs_rack.model.load import load_rack
 from scs_rack.prepare import prepare
-from scs_rack.provision import artifact, candidates, install, kit, records
+from scs_rack.provision import artifact, booting, candidates, install, kit, records, watching, work
 from scs_rack.provision.discover import Discovery
 from scs_rack.provision.install import Installer, Wish
 
@@ -107,7 +107,7 @@ async def announce(design, machines, recabled):
 def discover(ctx, job, machines):
     """Switch machines on that nobody stated, and print what becomes of them."""
 
-    async def work():
+    async def look():
         found = Discovery(ctx, lambda who, what: print(f"{who}: {what}", flush=True))
         telling = asyncio.create_task(announce(ctx.design, machines, job["recabled"]))
         for name in job["discover"]:
@@ -115,7 +115,7 @@ def discover(ctx, job, machines):
         await found.run(job["seconds"])
         telling.cancel()
 
-    asyncio.run(work())
+    asyncio.run(look())
     found = candidates.kept(ctx.state_dir, ctx.design)
     print(json.dumps({one.mac: candidates.stanza(ctx.design, one) for one in found}))
 
@@ -129,20 +129,20 @@ def main():
     state.mkdir(exist_ok=True)
     ctx = Context(design, bench / "rack", state, state, prepare(bench / "rack", state, design), stop=stop)
     made = Files("minimal", str(bench / "served"))
-    install.kit.built_kit = lambda *_: kit.kit_of(design.rack.image, "cloud")
-    install.artifact.built = lambda *_: made
+    work.kit.built_kit = lambda *_: kit.kit_of(design.rack.image, "cloud")
+    work.artifact.built = lambda *_: made
     behind = {name: machines[job.get("swapped", {}).get(name, name)] for name in machines}
     fleet = Fleet(behind, job["ramdisk"], job.get("lies", []))
     install.bmc.Fleet.open = lambda *_: contextlib.nullcontext(fleet)
-    install.LOOK = job.get("look", install.LOOK)
-    install.QUIET = job.get("quiet", install.QUIET)
-    install.boot_limit = lambda _design: job.get("boot_limit", 30)
+    watching.LOOK = job.get("look", watching.LOOK)
+    watching.QUIET = job.get("quiet", watching.QUIET)
+    booting.boot_limit = lambda _design: job.get("boot_limit", 30)
 
     if "discover" in job:
         discover(ctx, job, machines)
         return
 
-    async def seen_running(self, _fleet, server):
+    async def seen_running(_work, _fleet, server):
         machine = machines[server.node.name]
         lines = machine.mounted(2, lambda folder: (folder / "etc/scs-rack/server").read_text()).splitlines()
         if "done: booting from" not in machine.console or lines[0] != server.node.name:
@@ -150,20 +150,20 @@ def main():
         record = records.Record(server.node.name, "installed", made.digest, server.ids.root_uuid, server.way, "now")
         records.write(state, record)
 
-    Installer._seen_running = seen_running
+    watching.seen_running = seen_running
     wish = Wish(**{name: frozenset(value) if isinstance(value, list) else value for name, value in job["wish"].items()})
     results = []
 
-    async def work():
+    async def install_them():
         installer = Installer(ctx, job["servers"], wish, lambda who, what: print(f"{who}: {what}", flush=True))
-        installer._chain._quiet = job.get("gather", 60)
+        installer.chain._quiet = job.get("gather", 60)
         telling = asyncio.create_task(announce(design, machines, job.get("recabled", {})))
         results.extend([result async for result in installer.run()])
         telling.cancel()
         return installer
 
     with stoppable(stop, lambda _: print("stopping", flush=True)):
-        installer = asyncio.run(work())
+        installer = asyncio.run(install_them())
     heard = {name: [[n.nic, n.device, n.port] for n in one.neighbours] for name, one in installer.seen.items()}
     told = {
         "errors": {one.device: one.error for one in results},

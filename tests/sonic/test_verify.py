@@ -51,7 +51,7 @@ def test_links_to_switches_and_manager_must_be_up():
 
 
 def test_pings_go_from_each_loopback_to_each_other():
-    ctx = SimpleNamespace(design=LAB)
+    ctx = SimpleNamespace(design=LAB, selected=lambda _name: True)
     every = loopbacks(ctx)
     assert set(every) == {"node1", "node2", "node3", "leaf1", "leaf2", "manager"}
     script = ping_command(every["node1"], [every["node2"]])[2]
@@ -63,6 +63,13 @@ def test_pings_go_from_each_loopback_to_each_other():
     found = {(finding.type, finding.where): finding for finding in ping_findings(ctx, answers)}
     assert found["loopback-unreachable", "node1"].expected == "ping to 10.91.0.2 of node2"
     assert found["node-unreachable", "node2"].seen == "no route to host"
+
+
+def test_a_server_that_the_limit_leaves_out_may_be_dark():
+    ctx = SimpleNamespace(design=LAB, selected=lambda name: name == "node1")
+    dark = f"{LAB.nodes['node2'].loopback4}\n{LAB.switches['leaf1'].loopback4}\n"
+    found = ping_findings(ctx, {"node1": Answer("node1", 0, dark, "", 1.0)})
+    assert [one.severity for one in found] == ["warning", "error"]
 
 
 def test_the_session_over_a_lag_is_that_of_the_lag():

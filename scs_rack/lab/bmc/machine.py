@@ -243,7 +243,7 @@ class Machine:
             if action != "on" and was_on:
                 await asyncio.to_thread(self.backend.stop, hard=True)
             if self._cuts == cuts and (action != "on" or not was_on):
-                await asyncio.to_thread(self.backend.boot, self.boot)
+                await asyncio.to_thread(self.backend.boot, self.boot, self._image)
                 await asyncio.to_thread(self.backend.start)
                 if self._cuts != cuts:
                     await asyncio.to_thread(self.backend.stop, hard=True)
@@ -253,6 +253,12 @@ class Machine:
         except Exception:
             # Whatever the lab could not do: a BMC goes on to serve, and the power state tells the truth.
             log.exception("power action %s of %s failed", action, self.config.server)
+
+    @property
+    def _image(self) -> str | None:
+        """What is in a virtual drive."""
+        drives = self.media.values() if "media" in self.__dict__ else ()
+        return next((one.image for one in drives if one.image), None)
 
     def _booted(self) -> None:
         before, self.last_reset = self.last_reset, datetime.fromtimestamp(self.clock.now(), UTC)

@@ -1,13 +1,20 @@
 """What a virtual BMC switches: a real node of the lab, or a variable in tests."""
 
+import logging
 import os
+import shutil
 import time
+import urllib.request
 from pathlib import Path
 from typing import Protocol
 
 from scs_rack.lab import cgroup, nodes, vm
 from scs_rack.lab.bmc.boot import BootOverride
 from scs_rack.lab.bmc.config import BmcConfig
+
+log = logging.getLogger(__name__)
+MEDIUM = "medium.iso"
+"""File beside a virtual machine's disks with what is in its virtual drive."""
 
 
 class PowerBackend(Protocol):
@@ -21,8 +28,8 @@ class PowerBackend(Protocol):
         """Power on; does nothing on a running server."""
         ...
 
-    def boot(self, override: BootOverride) -> None:
-        """Told before each start what the server boots from first."""
+    def boot(self, override: BootOverride, image: str | None = None) -> None:
+        """Told before each start what the server boots from first, and the URL of what is in its virtual drive."""
         ...
 
     def stop(self, *, hard: bool) -> None:
@@ -60,7 +67,7 @@ class FakePower:
         """True while on."""
         return self.on
 
-    def boot(self, override: BootOverride) -> None:
+    def boot(self, override: BootOverride, image: str | None = None) -> None:
         """There is nothing that boots."""
 
     def start(self) -> None:
@@ -98,10 +105,15 @@ class LabPower:
         """True while the node's machine runs."""
         return nodes.power_state(self._lab, self._server)
 
-    def boot(self, override: BootOverride) -> None:
-        """Choose what a virtual machine boots from; the other machines have one thing to boot from."""
-        if self._lab.vm(self._server).is_file():
-            vm.choose(self._lab.vm(self._server), override.target)
+    def boot(self, override: BootOverride, image: str | None = None) -> None:
+        """Choose what a virtual machine boots from; the other machines have one thing to boot from.
+
+        An image is fetched whole before the start; where that fails, the drive is empty.
+        """
+        path = self._lab.vm(self._server)
+        if path.is_file():
+            there = image is not None and _fetched(image, Path(vm.spec(path).disks_folder) / MEDIUM)
+            vm.choose(path, override.target, MEDIUM if there else "")
 
     def start(self) -> None:
         """Start the node's machine."""
@@ -125,6 +137,19 @@ class LabPower:
     def console(self) -> Path | None:
         """Folder of the node."""
         return self._lab.folder(self._server)
+
+
+def _fetched(image: str, target: Path) -> bool:
+    """Fetch an image for a virtual drive; False when it can't be had."""
+    if not image.startswith(("http://", "https://")):
+        return False
+    try:
+        with urllib.request.urlopen(image, timeout=20) as answer, target.open("wb") as file:  # noqa: S310 (see above)
+            shutil.copyfileobj(answer, file)
+    except OSError:
+        log.exception("%s can't be fetched", image)
+        return False
+    return True
 
 
 def _cpu_usec(group: Path) -> int:

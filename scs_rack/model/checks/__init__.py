@@ -39,7 +39,7 @@ CHECKS: tuple[Check, ...] = (
     devices.management_nic,
     devices.users,
     provision.boot_ways,
-    provision.not_offered,
+    provision.secure_boot,
     provision.root_disks,
     provision.boot_address,
     units.unit_above_rack,

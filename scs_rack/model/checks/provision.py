@@ -13,19 +13,23 @@ def boot_ways(draft: Draft) -> Iterator[Problem]:
         if stated and stated.firmware == "bios" and "http" in stated.boot:
             hint = "leave `boot` out, or say `firmware: uefi`"
             yield Problem(("server_models", name, "provision", "boot"), "BIOS can't boot over HTTP", hint)
+        if stated and "media" in stated.boot and model.bmc_protocol == "ipmi":
+            hint = "leave `media` out, or say `bmc_protocol: redfish`"
+            yield Problem(("server_models", name, "provision", "boot"), "IPMI has no virtual media", hint)
 
 
-def not_offered(draft: Draft) -> Iterator[Problem]:
-    """What the ramdisk could do and nobody has seen a server boot from."""
+def secure_boot(draft: Draft) -> Iterator[Problem]:
+    """Secure Boot is UEFI's, and iPXE, which boots over HTTP, is not signed."""
     for name, model in draft.server_models.items():
         stated = model.provision
+        if not stated or not stated.secure_boot:
+            continue
         path = ("server_models", name, "provision")
-        if stated and stated.mirror:
-            hint = "leave `mirror` out; a RAID controller can mirror the root disk"
-            yield Problem((*path, "mirror"), "no server was seen to boot from a mirror yet, so none is made", hint)
-        if stated and stated.encrypt != "none":
-            hint = "leave `encrypt` out"
-            yield Problem((*path, "encrypt"), "no server was seen to boot from an encrypted root yet", hint)
+        if stated.firmware == "bios":
+            yield Problem((*path, "secure_boot"), "BIOS has no Secure Boot", "say `firmware: uefi`, or leave it out")
+        if "http" in stated.boot:
+            hint = "say `boot: [pxe]` or `boot: [media]`"
+            yield Problem((*path, "boot"), "what boots over HTTP is not signed, and Secure Boot refuses it", hint)
 
 
 def root_disks(draft: Draft) -> Iterator[Problem]:
@@ -36,6 +40,12 @@ def root_disks(draft: Draft) -> Iterator[Problem]:
             continue
         roots = [disk for disk, stated in disks.items() if stated.use == "root"]
         keys = [disk for disk, stated in disks.items() if stated.use == "key"]
+        if model.provision.mirror and len(roots) != 2:
+            what = f"a mirror takes two disks of use `root`; stated: {', '.join(roots) or 'none'}"
+            yield Problem(("servers", name), what, "state both in the model's `disks`, or leave `mirror` out")
+        if model.provision.encrypt == "keyfile" and len(keys) != 1:
+            what = f"a key takes one disk of use `key`; stated: {', '.join(keys) or 'none'}"
+            yield Problem(("servers", name), what, "state it in the model's `disks`, or leave `encrypt` out")
         if len(roots) > 1 and not model.provision.mirror:
             names, hint = ", ".join(roots), "give one of them another use"
             yield Problem(("servers", name), f"two disks for the root ({names}), which is written once", hint)

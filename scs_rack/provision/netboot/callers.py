@@ -35,6 +35,12 @@ class Caller:
     """What the ramdisk says hello with: made each time it is booted, and used up by the hello."""
     session: str = field(default="", repr=False)
     """What the ramdisk shows from then on."""
+    medium: str = ""
+    """Name of the medium that its BMC may fetch just now; empty when there is none."""
+    bmc: IPv4Address | None = None
+    """Address of its BMC, which fetches a medium."""
+    secure: bool = False
+    """Its firmware starts signed boot loaders only."""
     finished: bool = False
     """It is installed: whatever boots from the network is sent to the disk."""
 
@@ -102,7 +108,9 @@ def callers(design: Design, names: Iterable[str], job: Job = "install") -> list[
         elif node.mgmt_nic not in node.macs:
             faults.append(f"{name} states no MAC address of {node.mgmt_nic}")
         else:
-            found.append(Caller(name, node.macs[node.mgmt_nic].lower(), node.mgmt, options.firmware, job))
+            mac = node.macs[node.mgmt_nic].lower()
+            one = Caller(name, mac, node.mgmt, options.firmware, job, bmc=node.bmc.address, secure=options.secure_boot)
+            found.append(one)
     if faults:
         raise UsageError("; ".join(faults), "see docs/bare-metal.md for what the rack file must say")
     return found

@@ -12,6 +12,11 @@ from scs_rack.provision.netboot.callers import HTTP_PORT, Caller, Place, Strange
 LEASE = "30m"
 BIOS_LOADER = "undionly.kpxe"
 UEFI_LOADER = "ipxe.efi"
+SIGNED_LOADER = "shimx64.efi"
+"""For firmware with Secure Boot; it fetches GRUB, which is signed too (docs: wiki.debian.org/SecureBoot)."""
+SIGNED_SECOND = "grubx64.efi"
+GRUB_MENU = "grub/grub.cfg"
+"""Where that GRUB looks for its menu."""
 
 
 STRANGER = "stranger"
@@ -64,4 +69,6 @@ def dnsmasq_conf(place: Place, callers: Iterable[Caller], folder: Path, stranger
         tag = f"srv-{caller.name}"
         lines.append(f"dhcp-host={caller.mac},set:{tag},{caller.address.ip},{caller.name},{LEASE}")
         lines.append(f"dhcp-boot=tag:{tag},tag:ipxe,{place.http(caller, 'boot.ipxe')}")
+        if caller.secure:  # of lines that fit, the last one counts
+            lines.append(f"dhcp-boot=tag:{tag},tag:uefi,tag:!ipxe,{SIGNED_LOADER}")
     return "\n".join(lines) + "\n"

@@ -14,7 +14,15 @@ from scs_rack import pki
 from scs_rack.errors import StageFailed, UsageError
 from scs_rack.provision.kit import Kit
 from scs_rack.provision.netboot.callers import Caller, Place, Strangers
-from scs_rack.provision.netboot.dhcp import BIOS_LOADER, UEFI_LOADER, dnsmasq_conf
+from scs_rack.provision.netboot.dhcp import (
+    BIOS_LOADER,
+    GRUB_MENU,
+    SIGNED_LOADER,
+    SIGNED_SECOND,
+    UEFI_LOADER,
+    dnsmasq_conf,
+)
+from scs_rack.provision.netboot.script import grub_menu
 from scs_rack.provision.netboot.web import Desk, Web
 
 _EVENT = re.compile(r"DHCP(?P<what>DISCOVER|ACK)\(\S+\) (?:\S+ )?(?P<mac>[0-9a-f:]{17})(?P<rest>.*)")
@@ -38,7 +46,13 @@ async def running(
     (folder / "tftp").mkdir(mode=0o755, parents=True, exist_ok=True)
     for name in (BIOS_LOADER, UEFI_LOADER):
         shutil.copy(kit.files / "usr/lib/ipxe" / name, folder / "tftp" / name)
-    for path in (folder, folder / "tftp", *(folder / "tftp").iterdir()):
+    if any(caller.secure for caller in callers):
+        signed = kit.files / "usr/lib"
+        shutil.copy(signed / "shim/shimx64.efi.signed", folder / "tftp" / SIGNED_LOADER)
+        shutil.copy(signed / "grub/x86_64-efi-signed/grubnetx64.efi.signed", folder / "tftp" / SIGNED_SECOND)
+        (folder / "tftp" / GRUB_MENU).parent.mkdir(exist_ok=True)
+        (folder / "tftp" / GRUB_MENU).write_text(grub_menu(place), encoding="ascii")
+    for path in (folder, folder / "tftp", *(folder / "tftp").rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # dnsmasq gives up its rights
     conf = folder / "dnsmasq.conf"
     conf.write_text(dnsmasq_conf(place, callers, folder, strangers), encoding="utf-8")

@@ -6,6 +6,7 @@ import secrets
 import shlex
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
@@ -17,7 +18,7 @@ from scs_rack.provision import facts, ramdisk
 from scs_rack.provision.artifact import Artifact
 from scs_rack.provision.netboot.callers import HTTP_PORT, HTTPS_PORT, Caller, Place
 from scs_rack.provision.netboot.dhcp import STRANGER, UEFI_LOADER
-from scs_rack.provision.netboot.script import boot_script, stranger_script
+from scs_rack.provision.netboot.script import boot_script, grub_script, stranger_script
 
 _MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MOST_STRANGERS = 256
@@ -101,6 +102,7 @@ class Web:
         app.router.add_get(f"/{UEFI_LOADER}", self._loader)
         if self._strangers:
             app.router.add_get(f"/{STRANGER}/{{file}}", self._stranger)
+        app.router.add_get("/grub/{mac}", self._grub)
         app.router.add_get("/{path}/{file}", self._file)
         return app
 
@@ -165,15 +167,28 @@ class Web:
             self._callers.append(caller)
         return self._script(caller)
 
-    def _script(self, caller: Caller) -> web.Response:
+    async def _grub(self, request: web.Request) -> web.StreamResponse:
+        """The menu of a server with Secure Boot."""
+        mac, remote = request.match_info["mac"].lower(), request.remote
+        for caller in self._callers:
+            if caller.secure and caller.mac == mac and remote == str(caller.address.ip):
+                return self._script(caller, grub_script)
+        raise web.HTTPNotFound
+
+    def _script(self, caller: Caller, written: Callable[[Place, Caller, int], str] = boot_script) -> web.Response:
         caller.token, caller.session = secrets.token_urlsafe(24), ""
         self._desk.told(Told(caller, "script"))
-        return web.Response(text=boot_script(self._place, caller, int(time.time())))
+        return web.Response(text=written(self._place, caller, int(time.time())))
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["file"]
         caller = next((one for one in self._callers if one.path == request.match_info["path"]), None)
-        if caller is None or request.remote != str(caller.address.ip):
+        if caller is None:
+            raise web.HTTPNotFound
+        if caller.medium and name == caller.medium and request.remote == str(caller.bmc):
+            self._desk.told(Told(caller, "file", "medium"))
+            return web.FileResponse(self._loaders.parent / f"{caller.name}.iso")
+        if request.remote != str(caller.address.ip):
             raise web.HTTPNotFound
         if name == "boot.ipxe":
             return self._script(caller)
