@@ -39,7 +39,7 @@ def test_faults_are_counted_and_found_by_an_editor(tmp_path, capsys):
     assert main(["validate", "-r", str(tmp_path)]) == 2
     out = capsys.readouterr().out.splitlines()
     assert out[-1].endswith(" faults")
-    assert f"{tmp_path}/rack.yml:2: nane: unknown key" in out
+    assert any(line.endswith("/rack.yml:2: nane: unknown key") for line in out)
 
 
 def test_faults_as_json(tmp_path, capsys):
