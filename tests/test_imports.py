@@ -32,6 +32,7 @@ FORBIDDEN = {
     "drift": {"lab", "report", "cli"},
     "energy": {"stages", "lab", "report", "cli"},
     "rotation": {"stages", "lab", "report", "cli"},
+    "sites": {"stages", "lab", "report", "cli"},
     "standstill": {"lab", "report", "cli"},
     "upgrade": {"lab", "report", "cli"},
     "wires": {"stages", "lab", "report", "cli"},

@@ -46,11 +46,10 @@ def summary(rack: Rack) -> dict[str, int]:
     }
 
 
-def validate(args: argparse.Namespace) -> int:
-    """Check the rack file, and what it makes of its switches; 0 when there is no fault, else 2."""
+def faults_of(path: Path) -> tuple[Rack | None, list[Fault]]:
+    """The rack, when its shape is right, and all faults of its file, of what it makes of its switches, and of TLS."""
     from scs_rack.model.load import check_rack
 
-    path = _file(args)
     rack, found = check_rack(path)
     faults: list[Fault] = [replace(fault, file=_near(Path(fault.file))) for fault in found]
     if rack and rack.overlays and not faults:
@@ -69,6 +68,13 @@ def validate(args: argparse.Namespace) -> int:
 
         _, wrong = examine(path.parent, make_design(rack))
         faults += [replace(fault, file=_near(Path(fault.file))) for fault in wrong]
+    return rack, faults
+
+
+def validate(args: argparse.Namespace) -> int:
+    """Check the rack file, and what it makes of its switches; 0 when there is no fault, else 2."""
+    path = _file(args)
+    rack, faults = faults_of(path)
     counts = summary(rack) if rack else {}
     if args.json:
         print(

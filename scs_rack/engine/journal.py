@@ -69,19 +69,25 @@ class Journal:
 
 def read(run_dir: Path) -> list[Entry]:
     """All events of a run, also of one that is going on; empty when there is no journal."""
+    return [entry for _, entry in since(run_dir, 0)]
+
+
+def since(run_dir: Path, last: int) -> list[tuple[int, Entry]]:
+    """Events of a run after the one with a certain number, each with its number (they begin at 1)."""
     path = run_dir / FILE
     if not path.is_file():
         return []
     try:
-        return list(_rows(path))
+        return list(_rows(path, last))
     except sqlite3.OperationalError:  # made a moment ago: no table yet
         return []
 
 
-def _rows(path: Path) -> Iterator[Entry]:
+def _rows(path: Path, last: int) -> Iterator[tuple[int, Entry]]:
+    wanted = "SELECT id, time, kind, stage, body FROM events WHERE id > ? ORDER BY id"
     with closing(sqlite3.connect(path)) as database:
-        for when, kind, stage, body in database.execute("SELECT time, kind, stage, body FROM events ORDER BY id"):
-            yield Entry(when, kind, stage, json.loads(body))
+        for number, when, kind, stage, body in database.execute(wanted, (last,)):
+            yield number, Entry(when, kind, stage, json.loads(body))
 
 
 def result_body(result: Result) -> dict[str, Any]:

@@ -55,8 +55,13 @@ def _nic_name(value: str) -> str:
     return value
 
 
+def is_domain_name(value: str) -> bool:
+    """True for a DNS name of a host (RFC 1123, section 2.1)."""
+    return len(value) <= 253 and all(re.fullmatch(_LABEL, label) for label in value.lower().split("."))
+
+
 def _domain_name(value: str) -> str:
-    if len(value) > 253 or not all(re.fullmatch(_LABEL, label) for label in value.lower().split(".")):
+    if not is_domain_name(value):
         raise ValueError("not a domain name; write e.g. rack1.example.org")
     return value
 

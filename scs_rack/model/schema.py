@@ -1,9 +1,10 @@
-"""JSON Schema of the rack file, for editors: it accepts what the loader accepts."""
+"""JSON Schema of the rack file and of the site file, for editors: it accepts what the loader accepts."""
 
 from typing import Any
 
 from scs_rack.model.portmap import portmap_names
 from scs_rack.model.rack import Rack
+from scs_rack.model.site import Site
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -54,3 +55,11 @@ def rack_schema() -> dict[str, Any]:
     schema = _walk(Rack.model_json_schema(by_alias=False))
     schema["$defs"]["Switch"]["properties"]["model"] |= {"type": "string", "enum": list(portmap_names())}
     return {"$schema": DIALECT, "title": "Rack file of scs-rack", **schema}
+
+
+def site_schema() -> dict[str, Any]:
+    """The JSON Schema of a site file; descriptions are the docstrings of its types."""
+    schema = _walk(Site.model_json_schema(by_alias=False))
+    manager = schema["$defs"]["SiteRack"]["properties"]["manager"]
+    manager["anyOf"] = [{"const": "local"}, {"$ref": "#/$defs/ManagerNode"}]
+    return {"$schema": DIALECT, "title": "Site file of scs-rack", **schema}

@@ -3,6 +3,7 @@
 import ipaddress
 import types
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -11,6 +12,9 @@ from pydantic_core import ErrorDetails
 
 from scs_rack.model.fault import Path, Problem
 from scs_rack.model.rack import Rack
+
+_ROOT: ContextVar[type[BaseModel]] = ContextVar("root", default=Rack)
+"""Type of the file that is judged."""
 
 
 def _close(word: str, words: Iterable[str]) -> list[str]:
@@ -53,7 +57,7 @@ def _inside(annotation: Any, part: str | int) -> tuple[Any, FieldInfo | None]:
 
 
 def _type_at(path: Path) -> tuple[Any, FieldInfo | None]:
-    found: tuple[Any, FieldInfo | None] = (Rack, None)
+    found: tuple[Any, FieldInfo | None] = (_ROOT.get(), None)
     for part in path:
         found = _inside(found[0], part)
     return found
@@ -145,11 +149,12 @@ KINDS: dict[str, tuple[str, Callable[[Path, ErrorDetails], Problem]]] = {
 """Kinds of pydantic's errors: the name of the check, and what makes the problem."""
 
 
-def shape_problems(errors: Iterable[ErrorDetails]) -> list[tuple[str, Problem]]:
-    """Check name and problem of each error of pydantic about a rack.
+def shape_problems(errors: Iterable[ErrorDetails], root: type[BaseModel] = Rack) -> list[tuple[str, Problem]]:
+    """Check name and problem of each error of pydantic about a rack, or about another type of file.
 
     A key that is not stated because it is misspelled is told once.
     """
+    _ROOT.set(root)
     known = list(errors)
     missing = {error["loc"] for error in known if error["type"] == "missing"}
     meant = set()
