@@ -153,7 +153,21 @@ class CloudStage(AnsibleStage):
             failed = failed or result.error is not None
             yield result
         if not failed:
-            yield from compute_entry.enter(ctx, connect(clouds_file(ctx.state_dir), "admin"))
+            cloud = connect(clouds_file(ctx.state_dir), "admin")
+            self._await_nova(ctx, cloud)
+            yield from compute_entry.enter(ctx, cloud)
+
+    def _await_nova(self, ctx: Context, cloud: Cloud) -> None:
+        """Wait until Nova's API answers: HAProxy may not have found it yet."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                nova_services(cloud)
+            except failures():
+                if time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+                    raise
+            else:
+                return
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every API over verified TLS, and the services for their own view, until all is well or time is up."""

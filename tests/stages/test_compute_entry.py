@@ -216,3 +216,24 @@ def test_nothing_hides_what_the_network_refuses(ctx, monkeypatch):
 
     monkeypatch.setattr(one._smoke, "_make_network", refuse)
     assert one.run({"node4": "node4"}) == {"node4": "no default external network"}
+
+
+def test_an_api_that_haproxy_has_not_found_yet_is_waited_for(ctx, monkeypatch):
+    from scs_rack.stages import cloud
+
+    answers = [OSError("503"), OSError("503"), []]
+    monkeypatch.setattr(cloud, "PAUSE", 0.001)
+
+    def services():
+        said = answers.pop(0)
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    compute = SimpleNamespace(services=services)
+    cloud.CloudStage()._await_nova(ctx, SimpleNamespace(compute=compute))
+    assert answers == []
+    answers.append(OSError("503"))
+    monkeypatch.setattr(cloud, "PATIENCE", -1.0)
+    with pytest.raises(OSError, match="503"):
+        cloud.CloudStage()._await_nova(ctx, SimpleNamespace(compute=compute))
