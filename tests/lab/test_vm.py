@@ -1,5 +1,9 @@
 """Virtual machines of the lab: what QEMU is told, without a QEMU."""
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from scs_rack.lab import vm
@@ -65,3 +69,35 @@ def test_each_cable_gives_its_address_to_the_guest():
     lines = vm.wires(MACHINE)
     assert sum("link set up0 address" in line and "02:00:00:00:00:02" not in line for line in lines) == 1
     assert sum("tuntap add" in line for line in lines) == 2
+
+
+def test_firmware_with_secure_boot_keeps_its_variables_to_itself():
+    words = told(vm.replace(MACHINE, firmware="uefi", secure_boot=True))[1]
+    assert "smm=on" in words
+    assert "OVMF_CODE_4M.secboot.fd" in words
+    assert "property=secure,value=on" in words
+    assert "secboot" not in told(vm.replace(MACHINE, firmware="uefi"))[1]
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_the_bmc_fetches_what_is_in_its_drive(tmp_path, monkeypatch, served):
+    monkeypatch.setenv("SCS_RACK_STATE", str(tmp_path))
+    (tmp_path / "rack.yml").write_text("name: test\n")
+    (tmp_path / "some.iso").write_bytes(b"disc")
+    lab = Lab("test")
+    lab.folder("metal1").mkdir(parents=True)
+    config = BmcConfig(
+        rack="test", rack_dir=tmp_path, server="metal1", address="127.0.0.1", protocol="redfish", user="admin",
+        password="secret", mac="02:00:00:00:00:09", serial="s",
+    )  # fmt: skip
+    vm.write_spec(vm.replace(MACHINE, disks_folder=str(tmp_path)), lab.vm("metal1"))
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path if served else tmp_path / "elsewhere")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        LabPower(config).boot(BootOverride("cd"), f"http://127.0.0.1:{server.server_port}/some.iso")
+        server.shutdown()
+    drive = vm.spec(lab.vm("metal1"))
+    assert (drive.first, drive.media) == ("cd", "medium.iso" if served else "")
+    assert ("cd" in told(drive)[0]) is served
+    LabPower(config).boot(BootOverride("none"))
+    assert vm.spec(lab.vm("metal1")).media == ""  # it was taken out
