@@ -1,5 +1,7 @@
 """A customer's client that asks the APIs all the time, each request over a new connection and without a second try."""
 
+import contextlib
+import secrets
 import threading
 import time
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ EVERY = 0.5
 """Seconds between two rounds of one service's requests."""
 PATIENCE = 15.0
 """Seconds after which a request without an answer is an error."""
+GROUP = "scs-rack-failures"
+"""How names begin of what it makes. Each is another one: with two of the same name in a project, Nova boots no guest
+there that names a security group, whichever that is (`_get_security_group_ids` of Nova 31)."""
 PATHS = {
     "nova": ":8774/v2.1/servers",
     "neutron": ":9696/v2.0/networks",
@@ -58,6 +63,7 @@ class Client:
 
     def __enter__(self) -> Self:
         self._log_in()
+        self._clean()
         jobs: dict[str, Any] = {"keystone": self._log_in, "write": self._write}
         jobs |= {name: lambda path=path: self._get(path) for name, path in PATHS.items()}
         for name, job in jobs.items():
@@ -70,6 +76,9 @@ class Client:
         self._stop.set()
         for thread in self._threads:
             thread.join(PATIENCE + 1)
+        with contextlib.suppress(requests.RequestException):
+            self._log_in()
+            self._clean()
 
     def errors(self, since: float) -> list[Failure]:
         """Failed requests that ended since a time (of the monotonic clock)."""
@@ -111,6 +120,12 @@ class Client:
 
     def _write(self) -> None:
         """Make something and remove it, which goes through the database's writer."""
-        body = {"security_group": {"name": "scs-rack-smoke-failures"}}
+        body = {"security_group": {"name": f"{GROUP}-{secrets.token_hex(4)}"}}
         made = self._call("POST", ":9696/v2.0/security-groups", json=body).json()["security_group"]["id"]
         self._call("DELETE", f":9696/v2.0/security-groups/{made}")
+
+    def _clean(self) -> None:
+        """Remove what was left behind when the answer to a request was lost."""
+        for one in self._call("GET", ":9696/v2.0/security-groups").json()["security_groups"]:
+            if one["name"].startswith((GROUP, "scs-rack-smoke-failures")):
+                self._call("DELETE", f":9696/v2.0/security-groups/{one['id']}")
