@@ -99,7 +99,7 @@ def _aggregate(cloud: Cloud) -> Any:
     """The aggregate, with its mark before a host is in it."""
     found = next((one for one in cloud.compute.aggregates() if one.name == NAME), None)
     made = found or cloud.compute.create_aggregate(name=NAME)
-    cloud.compute.set_aggregate_metadata(made, {"filter_tenant_id": cloud.current_project_id})
+    cloud.compute.set_aggregate_metadata(made, filter_tenant_id=cloud.current_project_id)
     return made
 
 

@@ -38,7 +38,7 @@ class Compute:
         self.kept.append(SimpleNamespace(name=name, hosts=[], metadata={}))
         return self.kept[-1]
 
-    def set_aggregate_metadata(self, one, metadata):
+    def set_aggregate_metadata(self, one, **metadata):
         one.metadata |= metadata
 
     def add_host_to_aggregate(self, one, host):
