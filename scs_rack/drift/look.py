@@ -120,10 +120,10 @@ def _own(name: str, ctx: Context) -> Layer:
 
 
 def _quiet(order: Order) -> str:
-    """Name of the newest run; raises while one is going on."""
+    """Name of the newest run that could change something (no plan, no check); raises while one is going on."""
     with hold(order.state_dir):
-        newest = runs.folders(order.state_dir)
-    return newest[-1].name if newest else ""
+        newest = runs.latest(order.state_dir, runs.HOLDING)
+    return newest.name if newest else ""
 
 
 def _folder(state_dir: Path) -> Path:

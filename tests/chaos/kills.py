@@ -57,6 +57,11 @@ class Outcome:
         return bool(self.codes) and self.codes[-1] == 0 and not self.differences
 
 
+def further(act: Sequence[str]) -> list[str]:
+    """What an operator gives after a command was killed: `up`, as far as the command itself went when it was `up`."""
+    return list(act) if act[0] == "up" else ["up"]
+
+
 def reference(world: World, act: Sequence[str], say: Callable[[str], None]) -> tuple[float, State]:
     """Seconds that a run takes which nobody kills, and the state after it.
 
@@ -70,7 +75,7 @@ def reference(world: World, act: Sequence[str], say: Callable[[str], None]) -> t
     if code:
         raise RuntimeError(f"a run that nobody killed ended with {code}")
     state = world.observe()
-    again = world.begin(["up"]).wait()
+    again = world.begin(further(act)).wait()
     left = list(differences(state, world.observe()))
     if again or left:
         raise RuntimeError(f"the state is not stable without kills (exit code {again}): {'; '.join(left[:10])}")
@@ -98,7 +103,7 @@ def one(world: World, seed: int, kind: Kind, act: Sequence[str], whole: tuple[fl
         what = "scs-rack and its children" if children else "scs-rack alone"
     done = Outcome(seed, kind, f"{what} after {moment:.1f} s{' (it had ended)' if early else ''}")
     for _ in range(AGAIN):
-        done.codes.append(world.begin(["up"]).wait())
+        done.codes.append(world.begin(further(act)).wait())
         if not done.codes[-1]:
             break
     done.differences = list(differences(wanted, world.observe()))

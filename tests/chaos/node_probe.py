@@ -64,12 +64,12 @@ def files() -> dict[str, str]:
 
 
 def units() -> dict[str, str]:
-    """State of services, sockets and timers that run or failed, and which are enabled."""
+    """State of services, sockets and timers that run or failed, and which are enabled; not of a first boot alone."""
     command = "systemctl list-units --type=service,socket,timer --plain --no-legend --no-pager"
     found = {}
     for line in lines(command):
         name, _, active, state = line.split()[:4]
-        if not re.match(r"(user@|session-|run-|systemd-|getty|console-getty|dbus)", name):
+        if not re.match(r"(user@|session-|run-|systemd-|getty|console-getty|dbus|ldconfig\.)", name):
             found[name] = active if state == "exited" else f"{active} {state}"
     for line in lines("systemctl list-unit-files --state=enabled --no-legend --no-pager"):
         found[f"enabled {line.split()[0]}"] = "yes"

@@ -14,6 +14,7 @@ from scs_rack.cli.main import main
 from scs_rack.drift import look
 from scs_rack.drift.layers import Drift, Layer, exit_code, state
 from scs_rack.engine import runs
+from scs_rack.engine.journal import Journal
 from scs_rack.engine.lock import hold
 from scs_rack.errors import RackLocked, StageFailed, Unreachable, UsageError
 from scs_rack.results import Change, Finding
@@ -90,14 +91,27 @@ def test_a_rack_that_is_held_is_not_judged(tmp_path, quiet):
         look.observe(made, ("base",))
 
 
-def test_a_run_in_the_middle_of_the_look_spoils_it(tmp_path, quiet):
-    def begin_a_run(ctx):
-        runs.create(ctx.state_dir)
+def begun(purpose):
+    def begin(ctx):
+        journal = Journal(runs.create(ctx.state_dir))
+        journal.write("run-started", purpose=purpose, stages=[])
+        journal.close()
         return []
 
-    made = order(tmp_path, [Fake("base", foreseen=begin_a_run)])
+    return begin
+
+
+def test_a_run_in_the_middle_of_the_look_spoils_it(tmp_path, quiet):
     with pytest.raises(RackLocked):
-        look.observe(made, ("base",))
+        look.observe(order(tmp_path, [Fake("base", foreseen=begun("up"))]), ("base",))
+
+
+def test_a_check_or_a_plan_in_the_middle_of_the_look_is_harmless(tmp_path, quiet):
+    for number, purpose in enumerate(("check", "plan")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (layer,) = look.observe(order(folder, [Fake("base", foreseen=begun(purpose))]), ("base",))
+        assert layer.state == "same"
 
 
 def test_a_rack_that_stands_still_is_not_looked_at(tmp_path, quiet):
