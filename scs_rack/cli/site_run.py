@@ -35,7 +35,7 @@ def run_all(named: Named, words: list[str], args: argparse.Namespace) -> int:
     console = Steady(highlight=False)
     if not up:
         _show(console, outcomes)
-    print_summary(console, loaded.site.name, outcomes, code)
+    print_summary(console, loaded.site.name, outcomes, code, stopped=code != 0 and stop.requested.is_set())
     if stop.requested.is_set():
         console.print("interrupted; nothing is lost: run the same command again to go on")
     return code

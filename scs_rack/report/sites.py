@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -81,8 +82,11 @@ class Rows:
         """Draw the table."""
         with self._lock:
             table = Table(box=None, pad_edge=False, header_style="dim")
+            widest = max(map(len, self._known), default=0)
             for title in ("", "rack", "stages", "steps", "changed"):
-                table.add_column(title, justify="left" if title in {"", "rack"} else "right", no_wrap=True)
+                width = max(len(title), widest if title == "rack" else 1)
+                side: Literal["left", "right"] = "left" if title in {"", "rack"} else "right"
+                table.add_column(title, justify=side, no_wrap=True, min_width=width)
             table.add_column("now", no_wrap=True, overflow="ellipsis", style="dim")
             for name, one in self._known.items():
                 sign, style = STYLES.get(one.state, WRONG)
@@ -121,7 +125,9 @@ def _ticking(lines: Lines, over: threading.Event) -> None:
         lines.tick()
 
 
-def print_summary(console: Console, site: str, outcomes: Sequence[Outcome], code: int) -> None:
+def print_summary(
+    console: Console, site: str, outcomes: Sequence[Outcome], code: int, *, stopped: bool = False
+) -> None:
     """Print what became of each rack, and the exit code of the whole."""
     good = sum(outcome.code == 0 for outcome in outcomes)
     table = Table(title=f"site {site}: {good} of {len(outcomes)} racks passed", title_justify="left")
@@ -139,7 +145,8 @@ def print_summary(console: Console, site: str, outcomes: Sequence[Outcome], code
         for line in _words(one):
             console.print(Text(f"  {one.rack}: {line}"), soft_wrap=True)
     if code:
-        console.print(f"exit code {code}: the worst of all racks")
+        worst = "stopped by the operator" if stopped else "the worst of all racks"
+        console.print(f"exit code {code}: {worst}")
 
 
 def _words(outcome: Outcome) -> list[str]:

@@ -150,6 +150,8 @@ class Follow:
 
     def _unknown(self, link: Link) -> None:
         why = f"the link was lost ({link.why or 'no word why'})"
+        if self._stop.now.is_set():
+            why = "left alone"
         if self.outcome.stage:
             why += f" in stage {self.outcome.stage}"
         self._over(

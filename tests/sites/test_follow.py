@@ -35,7 +35,7 @@ def work(top, monkeypatch):
     monkeypatch.setattr(follow, "AGAIN", 0.01)
     tickets = []
 
-    def make(*links, patience=0.05, code=255, why=""):
+    def make(*links, patience=0.05, code=255, why="", again=False):
         left = list(links)
 
         class Fake:
@@ -54,8 +54,10 @@ def work(top, monkeypatch):
                 pass
 
         monkeypatch.setattr(follow, "Link", Fake)
-        told = Told()
-        found = Follow(load_site(top).members[0], top, patience, told, Stop())
+        told, stop = Told(), Stop()
+        if again:
+            stop.now.set()
+        found = Follow(load_site(top).members[0], top, patience, told, stop)
         return found.run("id", "run", ("up",)), told.words, tickets
 
     return make
@@ -114,3 +116,10 @@ def test_a_run_of_an_earlier_order_is_followed_under_its_name(work):
     )
     assert found.state == "passed"
     assert [one.id for one in tickets] == ["id", "earlier"]
+
+
+def test_a_second_ctrl_c_leaves_the_run_to_its_manager_at_once(work):
+    found, _, tickets = work(BEGAN, patience=60, again=True)
+    assert (found.state, found.code) == ("unknown", 3)
+    assert found.why == "left alone in stage bmc; its run goes on on its manager"
+    assert len(tickets) == 1
