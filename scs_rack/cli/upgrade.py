@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from rich.console import Console
 
@@ -20,6 +21,7 @@ from scs_rack.report.summary import as_data, print_summary
 from scs_rack.report.tally import cost
 from scs_rack.report.terminal import Steady
 from scs_rack.upgrade.look import MARK, Server, look, order
+from scs_rack.upgrade.renew import Image, images, renew
 from scs_rack.upgrade.roll import roll
 
 REFRESH = 300.0
@@ -27,8 +29,10 @@ _NOTES = """\
 Each server is drained (guests, routers, API clients), its packages are updated, it is restarted where something
 runs that is not what is installed, comes back, and the gates of base, ceph, platform and cloud must pass; only then
 the next one follows: compute first, controllers last. The first that fails ends it, the others stay as they are.
-Given again it goes on with that server. Switches: `scs-rack switch upgrade IMAGE`, one of a pair at a time.
-Another release of OpenStack, and another node image: docs/upgrade.md."""
+Given again it goes on with that server. With --image, servers that scs-rack installed get the image that was built
+last: each leaves all clusters, its root disk is written anew, and it joins again with its OSDs' disks.
+Switches: `scs-rack switch upgrade IMAGE`, one of a pair at a time.
+Another release of OpenStack: docs/upgrade.md."""
 
 
 def register(commands: Commands) -> None:
@@ -37,14 +41,19 @@ def register(commands: Commands) -> None:
         commands,
         "upgrade",
         upgrade,
-        "update packages server by server while the cloud serves: drain, update, restart if needed, gate, next",
-        ("scs-rack upgrade --plan -r inventory/lab", "scs-rack upgrade --security node2 node3 -r inventory/berlin-1"),
+        "update packages, or the whole image, server by server while the cloud serves: drain, update, gate, next",
+        (
+            "scs-rack upgrade --plan -r inventory/lab",
+            "scs-rack upgrade --security node2 node3 -r inventory/berlin-1",
+            "scs-rack upgrade --image -r inventory/berlin-1",
+        ),
         notes=_NOTES,
     )
     rack_option(parser)
     json_option(parser)
     parser.add_argument("servers", metavar="SERVER", nargs="*", help="only these (default: all in service)")
     parser.add_argument("--security", action="store_true", help="only what comes from a security archive")
+    parser.add_argument("--image", action="store_true", help="the node image that was built last, in place of packages")
     words = "restart servers: where needed (default), each, or none"
     parser.add_argument("--restart", choices=("needed", "always", "never"), default="needed", help=words)
     parser.add_argument("--plan", action="store_true", help="show what there is to do and change nothing")
@@ -56,9 +65,13 @@ def register(commands: Commands) -> None:
 def upgrade(args: argparse.Namespace) -> int:
     """Upgrade servers; the first that fails ends it."""
     args.first = args.last = args.limit = None
+    if args.image and (args.security or args.restart != "needed"):
+        raise UsageError("--image writes whole servers", "leave --security and --restart out")
     with ordered(args) as chosen:
         tools = of(chosen.context(chosen.state_dir, vault.load(chosen.rack_dir)))
         names = _names(tools, args.servers)
+        if args.image:
+            return _images(args, chosen, images(tools.ctx, names))
         if args.refresh and not args.plan:
             _refresh(tools, names)
         console = Console(stderr=args.json, highlight=False)
@@ -73,7 +86,23 @@ def upgrade(args: argparse.Namespace) -> int:
             return 0
         if not args.yes:
             confirm("upgrade while the cloud serves, one after the other,", [one.name for one in work])
-        return _roll(args, chosen, work)
+        make = partial(roll, chosen, security=args.security, reboot=args.restart)
+        return _roll(args, chosen, [one.name for one in work], make)
+
+
+def _images(args: argparse.Namespace, chosen: Order, found: Sequence[Image]) -> int:
+    """Show what would be written, ask, and do it."""
+    work = [one.name for one in found if one.work]
+    console = Console(stderr=args.json, highlight=False)
+    for one in found:
+        console.print(f"{one.name}: {one.words}", markup=False, soft_wrap=True)
+    if args.plan or not work:
+        if args.json:
+            print(json.dumps([vars(one) for one in found], indent=2))
+        return 0
+    if not args.yes:
+        confirm("write the root disks anew, one after the other, of", work)
+    return _roll(args, chosen, work, partial(renew, chosen))
 
 
 def _names(tools: Tools, stated: Sequence[str]) -> list[str]:
@@ -112,21 +141,22 @@ def _refresh(tools: Tools, names: Sequence[str]) -> None:
             raise StageFailed(f"{name}: apt-get update: {answers[name].why}", hint)
 
 
-def _roll(args: argparse.Namespace, chosen: Order, work: Sequence[Server]) -> int:
+def _roll(args: argparse.Namespace, chosen: Order, work: Sequence[str], make: Callable[[str], Order]) -> int:
+    """Server by server; what fails ends it."""
     runs: list[RunRecord] = []
-    for number, one in enumerate(work):
-        steps = roll(chosen, one.name, security=args.security, reboot=args.restart)
+    for number, name in enumerate(work):
+        steps = make(name)
         with watching(steps, json=args.json) as watch:
             run = bring_up(steps, watch, "upgrade")
         runs.append(run)
         if not args.json:
             print_summary(Steady(highlight=False), run, cost(run.folder))
         if run.state != "passed":
-            left = [other.name for other in work[number + 1 :]]
-            words = f"stopped at {one.name}; not touched: {', '.join(left) or 'none'}"
+            left = work[number + 1 :]
+            words = f"stopped at {name}; not touched: {', '.join(left) or 'none'}"
             Console(stderr=args.json, highlight=False).print(f"{words}; give the same command again to go on")
             break
-        kept.forget(chosen.state_dir, one.name)
+        kept.forget(chosen.state_dir, name)
     if args.json:
         print(json.dumps([as_data(run, cost(run.folder)) for run in runs], indent=2))
     return exit_code(runs[-1])

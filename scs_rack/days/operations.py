@@ -130,8 +130,15 @@ def rejoin(order: Order, wish: Wish, make: Make = real.of) -> Order:
     return replace(order, design=after, stages=stages, converge=True)
 
 
-def replaced(order: Order, wish: Wish, make: Make = real.of) -> Order:
+def replaced(order: Order, wish: Wish, make: Make = real.of, swap: Part | None = None, mark: str = "") -> Order:
     """Another server takes the place and the name of one that is dead, or is to be changed.
+
+    Args:
+        order: the rack.
+        wish: which server.
+        make: makes what the parts act by.
+        swap: what is done when the old one is off and forgotten; when None, somebody puts the new one in its place.
+        mark: key of what is kept of the server from the beginning.
 
     Raises:
         UsageError: there is no such server, it is not in service, or guests are to be left on it.
@@ -145,7 +152,7 @@ def replaced(order: Order, wish: Wish, make: Make = real.of) -> Order:
     if wish.leave:
         raise UsageError("guests can't be left on a server that is replaced", "delete or move them first")
     old = [*leaving(wish, for_good=True), Off(node), Retire(node), Forget(node)]
-    parts: list[Part] = [*(Old(part) for part in old), Note(node), Swap(node)]
+    parts: list[Part] = [*(Old(part) for part in old), Note(node, mark), swap or Swap(node)]
     # whether it worked is asked before it is switched off
     parts.insert(0, parts.pop(-2))
     stages: list[Stage] = [Judge(tuple(parts), make), *chain(parts, make, JUDGE)]

@@ -101,6 +101,8 @@ class Note:
     """Whether the old server worked when it was given up."""
 
     node: str
+    mark: str = ""
+    """Key that is set, too."""
     name: str = "note"
     summary: str = "known whether the old server works"
 
@@ -117,6 +119,8 @@ class Note:
     def apply(self, tools: Tools) -> Iterator[Result]:
         """Ask it."""
         known = kept.read(tools.ctx.state_dir, self.node)
+        if self.mark:
+            kept.note(tools.ctx.state_dir, self.node, **{self.mark: True})
         if not known.get(GONE) and not known.get("worked") and tools.answers(self.node):
             kept.note(tools.ctx.state_dir, self.node, worked=True)
         yield from ()

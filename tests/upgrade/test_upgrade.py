@@ -242,6 +242,14 @@ def test_refusals(rack, capsys):
     assert made.ran == []
 
 
+def test_an_image_is_for_servers_that_we_install(rack, capsys):
+    folder, made, _ = rack
+    assert main(["upgrade", "--image", "--security", "-r", folder]) == 2
+    assert main(["upgrade", "--image", "--yes", "-r", folder]) == 2
+    assert "its model states no `provision`" in capsys.readouterr().err
+    assert made.ran == []
+
+
 def test_the_first_that_fails_ends_it_and_the_others_are_named(rack, capsys, monkeypatch):
     folder, _, _ = rack
     done = []
