@@ -75,7 +75,7 @@ class Provision(Strict):
     stated. `ipmi` is PXE by the boot flags of IPMI, whatever protocol the BMC speaks otherwise; `media` is a medium of
     ours in a virtual drive of a Redfish BMC, which takes no DHCP."""
     secure_boot: bool = False
-    """Its firmware starts signed boot loaders only (Secure Boot): by PXE they are Debian's shim and GRUB, not iPXE."""
+    """Its firmware starts signed boot loaders only (Secure Boot): it boots by `media`, with Debian's shim and GRUB."""
     disk: Literal["only", "smallest"] = "only"
     """Which of several disks that fit the root disk's size and kind is written: there must be one only, or the
     smallest."""
@@ -94,7 +94,9 @@ class Provision(Strict):
         """Ways to boot the ramdisk, in order."""
         if self.boot:
             return tuple(self.boot)
-        return ("http", "pxe") if self.firmware == "uefi" and not self.secure_boot else ("pxe",)
+        if self.secure_boot:
+            return ("media",)
+        return ("http", "pxe") if self.firmware == "uefi" else ("pxe",)
 
 
 class ServerModel(Strict):

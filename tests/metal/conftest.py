@@ -27,7 +27,7 @@ def extended(stated):
     for model in models.values():
         model["disks"]["root"]["size_gb"] = 3
     models["sealed"] = copy.deepcopy(models["modern"])
-    models["sealed"]["provision"] |= {"secure_boot": True, "boot": ["media", "pxe"]}
+    models["sealed"]["provision"] |= {"secure_boot": True, "boot": ["media"]}
     models["legacy"]["provision"]["mirror"] = True
     models["legacy"]["disks"]["root2"] = dict(models["legacy"]["disks"]["root"])
     models["modern"]["provision"]["encrypt"] = "keyfile"

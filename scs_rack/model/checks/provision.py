@@ -19,7 +19,7 @@ def boot_ways(draft: Draft) -> Iterator[Problem]:
 
 
 def secure_boot(draft: Draft) -> Iterator[Problem]:
-    """Secure Boot is UEFI's, and iPXE, which boots over HTTP, is not signed."""
+    """Secure Boot is UEFI's; iPXE is not signed, and no server was seen to boot over the network without it."""
     for name, model in draft.server_models.items():
         stated = model.provision
         if not stated or not stated.secure_boot:
@@ -27,9 +27,13 @@ def secure_boot(draft: Draft) -> Iterator[Problem]:
         path = ("server_models", name, "provision")
         if stated.firmware == "bios":
             yield Problem((*path, "secure_boot"), "BIOS has no Secure Boot", "say `firmware: uefi`, or leave it out")
-        if "http" in stated.boot:
-            hint = "say `boot: [pxe]` or `boot: [media]`"
-            yield Problem((*path, "boot"), "what boots over HTTP is not signed, and Secure Boot refuses it", hint)
+        elif model.bmc_protocol == "ipmi":
+            what = "with Secure Boot servers boot by virtual media, which IPMI has not"
+            hint = "leave it out, and switch Secure Boot off while they are installed"
+            yield Problem((*path, "secure_boot"), what, hint)
+        if set(stated.boot) - {"media"}:
+            hint = "say `boot: [media]`"
+            yield Problem((*path, "boot"), "no server was seen to boot so with Secure Boot", hint)
 
 
 def root_disks(draft: Draft) -> Iterator[Problem]:
