@@ -37,8 +37,10 @@ def binary():
     return shutil.which("etcd") or (str(built[-1]) if built else None)
 
 
-def row(number, name="", url=URL):
-    return {"ID": str(number), "name": name, "peerURLs": [url]}
+def row(number, name="", url=URL, worked=False):
+    """A member as etcd lists it; what was never said is left out."""
+    said = {"clientURLs": [url.replace("2380", "2379")]} if worked else {}
+    return {"ID": str(number), "peerURLs": [url], **({"name": name} if name else {}), **said}
 
 
 def test_who_is_no_member_adds_itself(plugin):
@@ -47,7 +49,7 @@ def test_who_is_no_member_adds_itself(plugin):
     assert module.decide(others, URL, TOKEN) == "add"
     assert module.decide([*others, row(77)], URL, TOKEN) == "join", "added before, and killed then"
     founder = module.first_id(URL, TOKEN)
-    assert module.decide([*others, row(founder)], URL, TOKEN) == "found", "the others are only quicker"
+    assert module.decide([*others, row(founder, "node3")], URL, TOKEN) == "found", "the others are only quicker"
 
 
 @pytest.mark.parametrize("number", [77, "first"])
@@ -55,7 +57,7 @@ def test_a_member_that_lost_its_data_is_not_counted_twice(plugin, number):
     module = plugin("modules.etcd_member")
     number = module.first_id(URL, TOKEN) if number == "first" else number
     with pytest.raises(module.Failed, match="scs-rack node replace node3"):
-        module.decide([row(number, "node3")], URL, TOKEN)
+        module.decide([row(number, "node3", worked=True)], URL, TOKEN)
 
 
 def test_settings_for_joining(plugin):
@@ -137,6 +139,16 @@ def real(tmp_path, plugin, monkeypatch):
     yield found
     for name in list(found.running):
         found.stop(name)
+
+
+def test_a_real_founder_that_comes_late_founds_with_the_others(real):
+    for name in ("node1", "node2"):
+        real.start(name)
+    assert real.healthy("node1")
+    assert set(real.members()) == set(NAMES), "the others list it already"
+    assert real.module.join(real.params("node3"), check=False) == []
+    real.start("node3")
+    assert real.healthy("node3")
 
 
 def test_a_real_member_is_removed_and_joins_with_empty_disks(real, monkeypatch):

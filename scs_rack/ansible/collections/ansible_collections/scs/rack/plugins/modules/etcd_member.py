@@ -84,6 +84,9 @@ def first_id(url: str, token: str) -> int:
 def decide(rows: list[dict[str, Any]], url: str, token: str) -> str:
     """What a server without data has to do: `found` (with the others), `add` itself, or `join` as it was added.
 
+    A member that was there at the founding is listed with its name before it ever ran; what it is reached at by clients
+    it tells itself (`publish`), once it runs.
+
     Args:
         rows: members, as the cluster that runs lists them.
         url: where this server is reached by the others.
@@ -95,7 +98,7 @@ def decide(rows: list[dict[str, Any]], url: str, token: str) -> str:
     mine = next((row for row in rows if url in (row.get("peerURLs") or [])), None)
     if mine is None:
         return "add"
-    if mine.get("name"):
+    if mine.get("clientURLs"):
         raise Failed(
             f"etcd has {mine['name']} as a member that has worked, but its data are gone from this server: "
             f"`scs-rack node replace {mine['name']}` removes it from all clusters and lets it join anew"
