@@ -6,6 +6,7 @@ project may use (`AggregateMultiTenancyIsolation`). Who is in that aggregate has
 """
 
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ NAME = "scs-rack-entry"
 NEW = "New compute service disabled due to config option."
 """Nova's words for a hypervisor that has just registered (`service_create`)."""
 FAILED = "scs-rack: its trial failed"
+PAUSE = 2.0
 UP = 120.0
 """Seconds that nova-compute has to be up, and again until the scheduler takes it."""
 
@@ -70,7 +72,7 @@ def enter(ctx: Context, cloud: Cloud) -> Iterator[Result]:
     aggregate = _aggregate(cloud)
     for one in found.values():
         if one.host not in (aggregate.hosts or ()):
-            cloud.compute.add_host_to_aggregate(aggregate, one.host)
+            _put_in(ctx, cloud, aggregate, one.host)
         cloud.compute.enable_service(one.id)
     faults = Trial(ctx, cloud).run({node: one.host for node, one in found.items()})
     for node, one in found.items():
@@ -101,6 +103,29 @@ def _aggregate(cloud: Cloud) -> Any:
     made = found or cloud.compute.create_aggregate(name=NAME)
     cloud.compute.set_aggregate_metadata(made, filter_tenant_id=cloud.current_project_id)
     return made
+
+
+def _put_in(ctx: Context, cloud: Cloud, aggregate: Any, host: str) -> None:
+    """Put a host into the aggregate; Nova finds it some seconds after it registered, with its first hypervisor.
+
+    Raises:
+        StageFailed: not in time.
+        Interrupted: the operator wants to stop.
+    """
+    from openstack.exceptions import NotFoundException  # only here: importing it takes 0.3 s
+
+    deadline = time.monotonic() + UP
+    while True:
+        try:
+            cloud.compute.add_host_to_aggregate(aggregate, host)
+        except NotFoundException as error:
+            if time.monotonic() > deadline:
+                words = f"Nova knows of no hypervisor on {host}: {error.details or error}"
+                raise StageFailed(words, f"`journalctl -u nova-compute` on {host} says why") from error
+            if ctx.stop.wait(PAUSE):
+                raise Interrupted("a new hypervisor is awaited: stopped by the operator") from error
+        else:
+            return
 
 
 def _leave(cloud: Cloud, host: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from openstack.exceptions import NotFoundException
 
 from scs_rack.design import make_design
 from scs_rack.engine import settled
@@ -26,6 +27,7 @@ class Compute:
         for name, reason in disabled.items():
             self.rows[name].status, self.rows[name].disabled_reason = "disabled", reason
         self.kept, self.done = [], []
+        self.unknown = 0
 
     def services(self, binary):
         assert binary == "nova-compute"
@@ -43,6 +45,9 @@ class Compute:
 
     def add_host_to_aggregate(self, one, host):
         assert one.metadata == {"filter_tenant_id": "admins"}, "a host in it is open to everybody"
+        if self.unknown:
+            self.unknown -= 1
+            raise NotFoundException(f"Compute host {host} could not be found.")
         one.hosts.append(host)
 
     def remove_host_from_aggregate(self, one, host):
@@ -97,6 +102,20 @@ def test_it_is_tried_where_only_the_administrator_may_boot(ctx, cloud, trial):
     assert one.compute.kept == []
     assert compute_entry.findings(one, ["node4"]) == []
     assert list(compute_entry.enter(ctx, one)) == []
+
+
+def test_nova_may_need_a_while_until_it_knows_one_that_registered(ctx, cloud, trial, monkeypatch):
+    monkeypatch.setattr(compute_entry, "PAUSE", 0.01)
+    one = cloud(node4=compute_entry.NEW)
+    one.compute.unknown = 3
+    (result,) = compute_entry.enter(ctx, one)
+    assert (one.compute.unknown, result.error) == (0, None)
+    monkeypatch.setattr(compute_entry, "UP", 0.05)
+    late = cloud(node4=compute_entry.NEW)
+    late.compute.unknown = 1000
+    with pytest.raises(StageFailed, match="no hypervisor on node4"):
+        list(compute_entry.enter(ctx, late))
+    assert late.compute.done == [], "it is open to nobody"
 
 
 def test_one_that_fails_stays_closed_and_is_tried_again(ctx, cloud, trial):
