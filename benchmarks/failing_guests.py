@@ -117,7 +117,7 @@ class Guests:
 
     def _make(self) -> None:
         smoke = self._smoke
-        smoke._make_network()  # noqa: SLF001
+        smoke.make_network()
         smoke._boot()  # noqa: SLF001
         net, storage, compute = self._cloud.network, self._cloud.block_storage, self._cloud.compute
         external = next(network for network in net.networks(is_router_external=True) if network.is_default)

@@ -145,7 +145,7 @@ class Smoke:
         """Run all steps; stops at the first that fails, and cleans up in any case."""
         steps = {
             "remove leftovers": lambda: clean(self.cloud, self.prefix),
-            "network, router, security group": self._make_network,
+            "network, router, security group": self.make_network,
             "two guests boot from volumes on different hosts": self._boot,
             "console shows the marker of the user data": self._console,
             "floating IP": self._floating_ip,
@@ -184,7 +184,12 @@ class Smoke:
                 raise Interrupted(f"{what}: stopped by the operator")
         return answer
 
-    def _make_network(self) -> None:
+    def make_network(self) -> None:
+        """A network with a router to the outside, and a group that lets pings and what the steps ask for in.
+
+        Raises:
+            StageFailed: there is no default external network.
+        """
         net = self.cloud.network
         external = [network for network in net.networks(is_router_external=True) if network.is_default]
         if not external:

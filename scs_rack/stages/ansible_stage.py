@@ -31,8 +31,17 @@ class AnsibleStage(ABC):
                 yield Change(self.name, result.device, result.step, result.diff)
 
     def apply(self, ctx: Context) -> Iterable[Result]:
-        """Run the playbook."""
-        return run_playbook(ctx, self.playbook)
+        """Run the playbook, and when nothing of it failed what comes afterwards."""
+        failed = False
+        for result in run_playbook(ctx, self.playbook):
+            failed = failed or result.error is not None
+            yield result
+        if not failed:
+            yield from self.afterwards(ctx)
+
+    def afterwards(self, _ctx: Context) -> Iterable[Result]:
+        """What a playbook can't do; a stage that has such work says here what."""
+        return ()
 
     @abstractmethod
     def gate(self, ctx: Context) -> Iterable[Finding]:

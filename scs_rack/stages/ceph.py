@@ -109,14 +109,9 @@ class CephStage(AnsibleStage):
     summary: str = "Ceph with pools for images, volumes, guests and backups"
     playbook: str = "ceph.yml"
 
-    def apply(self, ctx: Context) -> Iterable[Result]:
-        """Run the playbook; then let new OSDs of a cluster in service take their data in steps."""
-        failed = False
-        for result in super().apply(ctx):
-            failed = failed or result.error is not None
-            yield result
-        if not failed:
-            yield from osd_entry.enter(ctx)
+    def afterwards(self, ctx: Context) -> Iterable[Result]:
+        """Let new OSDs of a cluster in service take their data in steps."""
+        return osd_entry.enter(ctx)
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask the cluster until it is healthy; then write, read and remove data.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from scs_rack.clouds import clouds_file
 from scs_rack.engine import settled
 from scs_rack.engine.stage import Context
+from scs_rack.errors import Interrupted
 from scs_rack.remote import run_many, run_one
 from scs_rack.resources.ensure import connect
 from scs_rack.results import Change, Finding, Result
@@ -146,16 +147,11 @@ class CloudStage(AnsibleStage):
                 words = "boot a guest on it and ping that; only then open it to customers' guests"
                 yield Change(self.name, node, words)
 
-    def apply(self, ctx: Context) -> Iterable[Result]:
-        """Run the playbook; then try hypervisors that are new in a cloud in service."""
-        failed = False
-        for result in super().apply(ctx):
-            failed = failed or result.error is not None
-            yield result
-        if not failed:
-            cloud = connect(clouds_file(ctx.state_dir), "admin")
-            self._await_nova(ctx, cloud)
-            yield from compute_entry.enter(ctx, cloud)
+    def afterwards(self, ctx: Context) -> Iterable[Result]:
+        """Try hypervisors that are new in a cloud in service."""
+        cloud = connect(clouds_file(ctx.state_dir), "admin")
+        self._await_nova(ctx, cloud)
+        yield from compute_entry.enter(ctx, cloud)
 
     def _await_nova(self, ctx: Context, cloud: Cloud) -> None:
         """Wait until Nova's API answers: HAProxy may not have found it yet."""
@@ -164,10 +160,12 @@ class CloudStage(AnsibleStage):
             try:
                 nova_services(cloud)
             except failures():
-                if time.monotonic() > deadline or ctx.stop.wait(PAUSE):
+                if time.monotonic() > deadline:
                     raise
             else:
                 return
+            if ctx.stop.wait(PAUSE):
+                raise Interrupted("stopped while Nova's API was awaited")
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every API over verified TLS, and the services for their own view, until all is well or time is up."""

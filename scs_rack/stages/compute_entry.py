@@ -156,7 +156,7 @@ class Trial:
         clean(self._cloud, NAME)
         faults: dict[str, str] = {}
         try:
-            self._smoke._make_network()  # noqa: SLF001
+            self._smoke.make_network()
             guests = {node: self._tried(faults, node, partial(self._boot, node, host)) for node, host in hosts.items()}
             for node, guest in guests.items():
                 if guest is not None:

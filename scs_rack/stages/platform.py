@@ -31,14 +31,9 @@ class PlatformStage(AnsibleStage):
             playbook="platform.yml",
         )
 
-    def apply(self, ctx: Context) -> Iterable[Result]:
-        """Run the playbook, and mend what a rotation that was killed may have left."""
-        failed = False
-        for result in super().apply(ctx):
-            failed = failed or result.error is not None
-            yield result
-        if not failed:
-            yield from release(ctx)
+    def afterwards(self, ctx: Context) -> Iterable[Result]:
+        """Mend what a rotation that was killed may have left."""
+        return release(ctx)
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Services and their clusters are whole on every controller; the API gives the administrator a token by TLS."""

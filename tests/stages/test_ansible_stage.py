@@ -29,6 +29,16 @@ def answers(monkeypatch):
     return said, calls
 
 
+def test_what_comes_afterwards_waits_for_a_playbook_without_faults(answers, monkeypatch):
+    said, _ = answers
+    last = Result("node1", "something that a playbook can't do", changed=True)
+    monkeypatch.setattr(Stage, "afterwards", lambda _self, _ctx: [last], raising=False)
+    said.append(Result("node1", "frr : Write", changed=True))
+    assert list(STAGE.apply(None)) == [*said, last]
+    said.append(Result("node2", "frr : Write", error="disk full"))
+    assert list(STAGE.apply(None)) == said
+
+
 def test_a_plan_is_what_check_mode_would_change(answers):
     said, calls = answers
     said += [

@@ -9,7 +9,7 @@ from openstack.exceptions import NotFoundException
 from scs_rack.design import make_design
 from scs_rack.engine import settled
 from scs_rack.engine.stage import Context
-from scs_rack.errors import StageFailed
+from scs_rack.errors import Interrupted, StageFailed
 from scs_rack.model.load import load_rack
 from scs_rack.stages import compute_entry
 
@@ -191,7 +191,7 @@ def trial_of(ctx, guests, pings, monkeypatch):
     one = compute_entry.Trial(ctx, SimpleNamespace(compute=compute, network=network, image=image))
     one._smoke.pause = lambda _seconds: False
     one._smoke.network = one._smoke.group = SimpleNamespace(id="x", name="x")
-    monkeypatch.setattr(one._smoke, "_make_network", lambda: None)
+    monkeypatch.setattr(one._smoke, "make_network", lambda: None)
     one._emulated = False
     return one
 
@@ -233,7 +233,7 @@ def test_nothing_hides_what_the_network_refuses(ctx, monkeypatch):
     def refuse():
         raise StageFailed("no default external network")
 
-    monkeypatch.setattr(one._smoke, "_make_network", refuse)
+    monkeypatch.setattr(one._smoke, "make_network", refuse)
     assert one.run({"node4": "node4"}) == {"node4": "no default external network"}
 
 
@@ -252,6 +252,10 @@ def test_an_api_that_haproxy_has_not_found_yet_is_waited_for(ctx, monkeypatch):
     compute = SimpleNamespace(services=services)
     cloud.CloudStage()._await_nova(ctx, SimpleNamespace(compute=compute))
     assert answers == []
+    ctx.stop.requested.set()
+    answers.append(OSError("503"))
+    with pytest.raises(Interrupted):
+        cloud.CloudStage()._await_nova(ctx, SimpleNamespace(compute=compute))
     answers.append(OSError("503"))
     monkeypatch.setattr(cloud, "PATIENCE", -1.0)
     with pytest.raises(OSError, match="503"):
