@@ -268,9 +268,13 @@ class Smoke:
 
     def _ready(self, server: Any, seconds: float, before: str = "") -> str | None:
         """The console of a guest that has run its user data and is ready; None if it is not so in time."""
+        from openstack.exceptions import NotFoundException
 
         def ready() -> str | None:
-            text = self._console_of(server)
+            try:
+                text = self._console_of(server)
+            except NotFoundException:  # between the old machine and the new one of a reset, the hypervisor has none
+                return None
             return text if self.token in before + text and "scs-guest: ready" in text else None
 
         try:

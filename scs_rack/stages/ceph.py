@@ -20,6 +20,8 @@ PATIENCE = 60.0
 PAUSE = 1.0
 POOL = "volumes"
 """Pool that the gate writes to."""
+FAILED = "ceph-failed"
+"""Type of the finding when the cluster did not do what the gate asked of it."""
 PROBE = Path(__file__).with_name("ceph_probe.py")
 
 
@@ -121,8 +123,10 @@ class CephStage(AnsibleStage):
         deadline, least = time.monotonic() + ctx.wait_for(PATIENCE), 2.0
         while True:
             findings, work = self._look(ctx, "")
-            if not findings:
-                return self._look(ctx, POOL)[0]
+            if not findings:  # a pool that a manager makes for itself may still come between the two looks
+                findings, work = self._look(ctx, POOL)
+                if not findings or any(found.type == FAILED for found in findings):
+                    return findings
             if ctx.patience is None and 0 < work < least:
                 deadline, least = time.monotonic() + PATIENCE, work
             if time.monotonic() > deadline or ctx.stop.wait(PAUSE):
@@ -143,7 +147,7 @@ class CephStage(AnsibleStage):
     def _judge(self, ctx: Context, said: dict[str, Any], pool: str) -> list[Finding]:
         if said["error"]:
             what = f"1 MiB written to and read from pool {pool}" if said["status"] else "an answer of the monitors"
-            return [_fault("ceph-failed", "ceph", what, said["error"])]
+            return [_fault(FAILED, "ceph", what, said["error"])]
         groups = ctx.design.groups
         found = status_findings(said["status"], groups["ceph_mon"], len(groups["ceph_mgr"]), expected_osds(ctx))
         options = ctx.design.rack.cloud.ceph
