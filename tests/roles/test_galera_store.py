@@ -6,7 +6,9 @@ import importlib
 import json
 import sys
 import time
+import types
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -220,3 +222,39 @@ def test_a_running_cluster_is_joined(programs, store, monkeypatch, tmp_path):
     monkeypatch.setattr(programs["galera_start"], "ask_peers", lambda *_: {"node2": {"primary": True}})
     assert one.wait() is False
     assert store.read().positions == {}
+
+
+@pytest.fixture
+def agent(programs, monkeypatch, tmp_path):
+    """An agent whose node is in the cluster, with what a look at its MariaDB would say."""
+    sql = types.ModuleType("pymysql")
+    sql.MySQLError = type("MySQLError", (Exception,), {})
+    monkeypatch.setitem(sys.modules, "pymysql", sql)
+    monkeypatch.syspath_prepend(str(FILES))
+    module = importlib.import_module("galera_agent")
+    view = sys.modules["galera_decision"].View("a", 5, ("node1", "node2", "node3"))
+    monkeypatch.setattr(module, "CLAIM", tmp_path / "claim.json")
+    monkeypatch.setattr(module, "ask_peers", lambda *_: {"node3": {"synced": True}})
+    made = module.Agent.__new__(module.Agent)
+    made.settings, made.client = SimpleNamespace(members=view.members), None
+    made.usable, made.recorded = False, ("a", 5)
+
+    def look(state):
+        made.seen = module.Status(True, state, view)
+        made.usable, why = made.judge()
+        return made.usable, why
+
+    return look
+
+
+def test_a_donor_that_serves_goes_on_serving(agent):
+    """Leaving would end the connections of all who write there: seen as an error of Keystone while others joined."""
+    assert agent(4) == (True, "synced")
+    assert agent(2) == (True, "gives another node its copy, and goes on serving")
+    assert agent(2)[0]
+    assert agent(4)[0]
+
+
+def test_a_donor_that_did_not_serve_leaves_it_to_those_who_do(agent):
+    assert agent(2) == (False, "gives another node its copy; node3 has all data too")
+    assert agent(3) == (False, "not synced (state 3)")

@@ -149,6 +149,8 @@ class Agent:
         if seen.synced:
             return True, "synced"
         if seen.state == DONOR:
+            if self.usable:  # mariabackup holds nobody up; leaving now would end the connections of all who write here
+                return True, "gives another node its copy, and goes on serving"
             others = [n for n, peer in ask_peers(self.settings, self.client).items() if peer.get("synced")]
             if not others:
                 return True, "gives another node its copy, and is the only one with all data"

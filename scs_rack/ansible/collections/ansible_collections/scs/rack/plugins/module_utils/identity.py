@@ -47,6 +47,14 @@ class Login:
         return {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}}
 
 
+def _words(error: urllib.error.HTTPError) -> str:
+    """What an answer that refuses says; its connection may end before it is read."""
+    try:
+        return error.read().decode(errors="replace")[:400]
+    except OSError as cut:
+        return f"(its words were not received: {cut})"
+
+
 class Keystone:
     """A session; log in first."""
 
@@ -78,7 +86,7 @@ class Keystone:
         except urllib.error.HTTPError as error:
             if error.code in (502, 503, 504):
                 raise Silent(f"{self.url} gave {error.code}") from error
-            raise Refused(f"{method} {path}", error.code, error.read().decode(errors="replace")[:400]) from error
+            raise Refused(f"{method} {path}", error.code, _words(error)) from error
         except (OSError, ValueError) as error:
             raise Silent(f"{self.url}: {error}") from error
 
