@@ -12,7 +12,7 @@ from scs_rack.days.tools import Tools
 from scs_rack.design.inventory import node_vars
 from scs_rack.engine import settled
 from scs_rack.errors import StageFailed
-from scs_rack.provision import records
+from scs_rack.provision import burnt, records
 from scs_rack.results import Result
 
 GONE = "replaced"
@@ -88,6 +88,7 @@ class Swap:
         worked = bool(kept.read(folder, self.node).get("worked"))
         if tools.ctx.design.rack.model(self.node).provision:
             records.path(folder, self.node).unlink(missing_ok=True)
+            burnt.path(folder, self.node).unlink(missing_ok=True)
         settled.drop(folder, self.node)
         kept.note(folder, self.node, **{GONE: True, "worked": None})
         if worked:

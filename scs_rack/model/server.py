@@ -88,6 +88,9 @@ class Provision(Strict):
     """`node` holds every package of every role; `minimal` only what it takes to log in."""
     esp_mib: int = Field(default=512, ge=128, le=4096)
     """Size of the EFI system partition in MiB; kernel and boot loader lie there."""
+    burn_in_s: int = Field(default=0, ge=0, le=86400)
+    """Seconds for each part of a burn-in (CPU, memory, empty disks, network) that a server must pass before it is
+    installed the first time; 0: none."""
 
     @property
     def ways(self) -> tuple[BootWay, ...]:

@@ -23,12 +23,6 @@ def keep(state_dir: Path, server: str, facts: Facts) -> None:
     write_file(folder / f"{server}{_ENDING}", json.dumps(plain(facts), indent=1) + "\n", 0o600)
 
 
-def keep_burnin(state_dir: Path, server: str, results: Mapping[str, tuple[bool, str]]) -> None:
-    """Remember what a burn-in told."""
-    plain_words = {what: {"passed": passed, "seen": words} for what, (passed, words) in results.items()}
-    write_file(state_dir / "provision" / f"{server}.burnin.json", json.dumps(plain_words, indent=1) + "\n", 0o600)
-
-
 def kept(state_dir: Path) -> dict[str, Facts]:
     """All that is remembered, by server."""
     found = {}

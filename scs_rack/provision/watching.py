@@ -6,7 +6,7 @@ from scs_rack import bmc, ssh
 from scs_rack.bmc.boot import boot_limit, wait_for_ssh
 from scs_rack.bmc.errors import BmcError
 from scs_rack.errors import StageFailed
-from scs_rack.provision import boot_order, inventory, records
+from scs_rack.provision import boot_order, burnt, records
 from scs_rack.provision.work import Server, Work
 from scs_rack.remote import gather
 from scs_rack.results import Finding
@@ -43,7 +43,8 @@ async def worked(work: Work, fleet: bmc.Fleet, server: Server) -> None:
             server.burnt[what] = (verdict == "ok", words)
             work.say(name, f"{what}: {verdict}, {words}")
         elif told.what == "burnt":
-            inventory.keep_burnin(work.ctx.state_dir, name, server.burnt)
+            serial = server.report.serial if server.report else ""
+            burnt.keep(work.ctx.state_dir, name, burnt.BurnIn(serial, work.wish.burn_s, server.burnt))
             return
         elif told.what == "done":
             if pin(ssh.files(work.ctx.state_dir).known_hosts, name, server.node.mgmt.ip, told.words):

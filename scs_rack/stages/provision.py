@@ -6,11 +6,12 @@ Only for servers whose model states `provision`; a rack without such a server do
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from scs_rack.bmc.stream import stream
 from scs_rack.design import Design
 from scs_rack.engine.stage import Context
-from scs_rack.provision import artifact, boot_order, records
+from scs_rack.provision import artifact, boot_order, burnt, records
 from scs_rack.provision.install import Installer, Wish
 from scs_rack.remote import Answer, run_many
 from scs_rack.results import Change, Finding, Result
@@ -48,14 +49,22 @@ class ProvisionStage:
             assert options
             made = artifact.artifact_of(ctx.design.rack.image, options.image)
             ways = ", then ".join(options.ways)
-            diff = f"root disk: empty -> image {made.digest} ({options.image}), booted by {ways}"
+            why = self._to_burn(ctx, name)
+            first = f"burn-in of {options.burn_in_s} s a part ({why}); then " if why else ""
+            diff = f"{first}root disk: empty -> image {made.digest} ({options.image}), booted by {ways}"
             yield Change(self.name, name, "install", diff)
 
     def apply(self, ctx: Context) -> Iterator[Result]:
-        """Install them side by side."""
+        """Install them side by side; those whose model asks for it pass a burn-in before."""
         wanted = self._wanted(ctx)
-        if wanted:
-            yield from stream(lambda: _install(ctx, wanted))
+        failed: set[str] = set()
+        for seconds, names in self._burn_ins(ctx, wanted).items():
+            for result in stream(partial(_work, ctx, names, Wish(burn_s=seconds))):
+                if result.error:
+                    failed.add(result.device)
+                yield result
+        if good := [name for name in wanted if name not in failed]:
+            yield from stream(partial(_work, ctx, good, Wish()))
 
     def gate(self, ctx: Context) -> Iterable[Finding]:
         """Ask every server over SSH who it is, which disk it runs from, and what its firmware boots next time."""
@@ -72,6 +81,21 @@ class ProvisionStage:
             answers |= run_many(ctx, [name for name, answer in answers.items() if answer.unreachable], command)
         for name, answer in answers.items():
             yield from _judge(ctx, name, answer)
+
+    def _to_burn(self, ctx: Context, name: str) -> str:
+        """Why a server has to be burnt in first; empty when it has not."""
+        options = ctx.design.rack.model(name).provision
+        assert options
+        return burnt.lacking(ctx.state_dir, name, options.burn_in_s, ctx.design.rack.servers[name].serial)
+
+    def _burn_ins(self, ctx: Context, names: Iterable[str]) -> dict[int, list[str]]:
+        """Servers to burn in, by seconds for each part: those of one time test their network in pairs."""
+        found: dict[int, list[str]] = {}
+        for name in names:
+            options = ctx.design.rack.model(name).provision
+            if options and self._to_burn(ctx, name):
+                found.setdefault(options.burn_in_s, []).append(name)
+        return found
 
     def _wanted(self, ctx: Context) -> list[str]:
         return [name for name in dark(ctx) if ctx.selected(name)]
@@ -94,9 +118,9 @@ def _judge(ctx: Context, name: str, answer: Answer) -> Iterator[Finding]:
         yield from boot_order.judge(name, order, record.boot_order)
 
 
-async def _install(ctx: Context, names: list[str]) -> AsyncIterator[Result]:
+async def _work(ctx: Context, names: list[str], wish: Wish) -> AsyncIterator[Result]:
     def say(who: str, what: str) -> None:
         ctx.emit(Result(who, what))
 
-    async for result in Installer(ctx, names, Wish(), say).run():
+    async for result in Installer(ctx, names, wish, say).run():
         yield result
