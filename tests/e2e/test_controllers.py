@@ -1,16 +1,18 @@
 """The control plane is on every controller, asked from outside by tools that we did not write; needs test_bring_up."""
 
 import json
+import subprocess
 import sys
 import time
 
 import pytest
 
 from scs_rack.vault import load as load_secrets
-from tests.e2e.conftest import Bench
+from tests.e2e.conftest import NAME, Bench
 
 pytestmark = pytest.mark.lab
 CONTROLLERS = {"node1": "10.91.0.1", "node2": "10.91.0.2", "node3": "10.91.0.3"}
+API = {"ip": "10.91.0.254/32", "ipv6": "fd5c:5::fe/128"}
 PORTS = (5000, 8774, 8776, 8778, 9292, 9696, 9311, 9876, 8080)
 
 
@@ -44,19 +46,53 @@ def test_a_token_is_good_at_every_controller(bench: Bench) -> None:
             assert json.loads(curl(bench, "-K", "-", f"https://{address}{path}", stdin=config))[key], (address, path)
 
 
+def ways(bench: Bench, family: str, address: str) -> int | None:
+    """How many ways leaf1 uses to an address; None if it doesn't answer."""
+    said = bench.scs_rack(
+        "lab", "shell", "leaf1", "--", "vtysh", "-c", f"show {family} route {address} json", check=False
+    )
+    if said.returncode:
+        return None
+    hops = [hop for route in json.loads(said.stdout).get(address, ()) for hop in route["nexthops"]]
+    return sum(bool(hop.get("active")) for hop in hops)
+
+
+def await_ways(bench: Bench, wanted: int, seconds: float = 60) -> None:
+    """Wait until leaf1 uses that many ways to both API addresses."""
+    end = time.monotonic() + seconds
+    for family, address in API.items():
+        while (seen := ways(bench, family, address)) != wanted:
+            assert time.monotonic() < end, (address, seen, wanted)
+            time.sleep(1)
+
+
 def test_the_fabric_has_a_way_to_each_controller(bench: Bench) -> None:
     """By a leaf that an earlier test has started anew: FRR starts, and its sessions come up one after the other."""
-    for family, address in (("ip", "10.91.0.254/32"), ("ipv6", "fd5c:5::fe/128")):
+    await_ways(bench, len(CONTROLLERS))
+
+
+def test_a_link_that_comes_back_is_no_way_to_the_api_until_the_address_is_announced_there(bench: Bench) -> None:
+    """A server without power has its link again long before its services; requests sent there meanwhile are lost."""
+    uplink = ["ip", "netns", "exec", f"{NAME}-node1", "ip", "link", "set", "up0"]
+    session = ("vtysh", "-c", "show bgp summary json")
+    try:
+        subprocess.run([*uplink, "down"], check=True)
+        await_ways(bench, len(CONTROLLERS) - 1)
+        bench.on("node1", "systemctl", "stop", "scs-rack-vip")
+        subprocess.run([*uplink, "up"], check=True)
         end = time.monotonic() + 60
         while True:
-            ask = ("lab", "shell", "leaf1", "--", "vtysh", "-c", f"show {family} route {address} json")
-            said = bench.scs_rack(*ask, check=False)
-            routes = json.loads(said.stdout) if said.returncode == 0 else {}
-            hops = [hop for route in routes.get(address, ()) for hop in route["nexthops"] if hop.get("active")]
-            if len(hops) == len(CONTROLLERS):
+            peers = json.loads(bench.on("leaf1", *session))["ipv4Unicast"]["peers"]
+            if peers["Ethernet0"]["state"] == "Established":
                 break
-            assert time.monotonic() < end, (address, said.stdout, said.stderr)
-            time.sleep(1)
+            assert time.monotonic() < end, peers["Ethernet0"]
+            assert {ways(bench, *one) for one in API.items()} == {len(CONTROLLERS) - 1}
+        time.sleep(2)
+        assert {ways(bench, *one) for one in API.items()} == {len(CONTROLLERS) - 1}
+    finally:
+        subprocess.run([*uplink, "up"], check=True)
+        bench.on("node1", "systemctl", "start", "scs-rack-vip")
+    await_ways(bench, len(CONTROLLERS))
 
 
 def test_services_are_behind_haproxy(bench: Bench) -> None:
