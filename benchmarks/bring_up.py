@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="needs root, a built image (scs-rack image build), 8 GB of free memory, and an idle machine\n\n"
+        epilog="needs root, a built image (scs-rack image build), 16 GB of free memory, and an idle machine\n\n"
         "examples:\n  benchmarks/bring_up.py\n  benchmarks/bring_up.py --only ansible -o /tmp/ansible.json",
     )
     made.add_argument("--only", choices=tuple(WAYS), help="measure one way only")

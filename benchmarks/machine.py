@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-MEMORY_MIB = 8_000
-"""Memory that a virtual rack needs."""
+MEMORY_MIB = 16_000
+"""Memory that a virtual rack with three controllers needs."""
 BUSY = 0.25
 """Load for each core from which on a machine is not idle."""
 

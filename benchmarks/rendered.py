@@ -29,11 +29,16 @@ PLAYBOOKS = ("base", "ceph", "platform", "cloud")
 ROLES = {
     "base": ("base", "underlay", "frr"),
     "ceph": ("ceph",),
-    "platform": ("mariadb", "rabbitmq", "memcached", "haproxy", "keystone"),
-    "cloud": ("ovn", "libvirt", "placement", "nova", "neutron", "glance", "cinder"),
+    "platform": ("etcd", "mariadb", "rabbitmq", "memcached", "haproxy", "keystone"),
+    "cloud": (
+        *("ovn", "libvirt", "placement", "nova", "neutron", "glance", "cinder"),
+        *("barbican", "octavia", "designate", "radosgw", "horizon"),
+    ),
 }
 """Roles by stage."""
 Call = dict[str, Any]
+Entry = tuple[tarfile.TarInfo, bytes]
+"""A file or folder of a tar file, and its content."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +47,79 @@ class Rendered:
 
     calls: dict[str, list[Call]]
 
-    def units(self, node: str, role: str) -> list[dict[str, Any]]:
-        """Units that a role brings to their form on a node."""
-        found = (call for call in self.calls[node] if (call["role"], call["module"]) == (role, "services"))
-        return [unit for call in found for unit in call["arguments"]["units"]]
+    def calls_of(self, node: str, module: str, origin: str = "") -> list[dict[str, Any]]:
+        """Arguments of all calls of a module on a node.
 
-    def pack(self, stage: str, folder: Path) -> None:
-        """Write one tar file for each node that the stage writes files on."""
+        Args:
+            node: its name.
+            module: without the collection's name.
+            origin: only what this role asks, or a playbook itself.
+        """
+        return [
+            call["arguments"]
+            for call in self.calls[node]
+            if call["module"] == module and origin in ("", call["role"] or call["file"])
+        ]
+
+    def units(self, node: str, origin: str) -> list[dict[str, Any]]:
+        """Units that a role, or a playbook itself, brings to their form on a node."""
+        return [unit for call in self.calls_of(node, "services", origin) for unit in call["units"]]
+
+    def files(self, node: str, stage: str) -> list[dict[str, Any]]:
+        """Files that a stage writes or removes on a node."""
+        return [
+            file
+            for call in self.calls[node]
+            if call["module"] == "config_files" and call["role"] in ROLES[stage]
+            for file in call["arguments"]["files"]
+        ]
+
+    def pack(self, stage: str, folder: Path, more: dict[str, list[Entry]]) -> None:
+        """Write one tar file for each node that the stage writes files on.
+
+        Args:
+            stage: name of the stage.
+            folder: where the tar files come to lie.
+            more: what else goes to the nodes.
+        """
         for node, calls in self.calls.items():
             files = [call for call in calls if call["module"] == "config_files" and call["role"] in ROLES[stage]]
             if not files:
                 continue
             with tarfile.open(folder / f"{stage}.{node}.tar", "w", format=tarfile.PAX_FORMAT) as tar:
-                for info, content in _entries(files):
+                for info, content in (*_entries(files), *more.get(node, ())):
                     tar.addfile(info, io.BytesIO(content))
 
 
-def _entries(calls: list[Call]) -> Iterator[tuple[tarfile.TarInfo, bytes]]:
+def folder_entry(path: str, **how: str) -> Entry:
+    """A folder; `how` may have `owner`, `group` and `mode`."""
+    info = _info(path, how, "0755")
+    info.type = tarfile.DIRTYPE
+    return info, b""
+
+
+def file_entry(path: str, content: bytes, **how: str) -> Entry:
+    """A file; `how` may have `owner`, `group` and `mode`."""
+    info = _info(path, how, "0644")
+    info.size = len(content)
+    return info, content
+
+
+def _entries(calls: list[Call]) -> Iterator[Entry]:
     for call in calls:
         for entry in call["arguments"].get("directories") or ():
-            info = _info(entry["path"], entry, "0755")
-            info.type = tarfile.DIRTYPE
-            yield info, b""
+            yield folder_entry(entry["path"], **_how(entry))
         for entry in call["arguments"]["files"]:
             if entry["dest"].endswith(".keyring") or entry.get("state") == "absent":
-                continue  # keys are made by Ceph
-            content = _content(entry)
-            info = _info(entry["dest"], entry, "0644")
-            info.size = len(content)
-            yield info, content
+                continue  # keys are made for each cluster
+            yield file_entry(entry["dest"], _content(entry), **_how(entry))
 
 
-def _info(path: str, entry: dict[str, Any], mode: str) -> tarfile.TarInfo:
+def _how(entry: dict[str, Any]) -> dict[str, str]:
+    return {key: entry[key] for key in ("owner", "group", "mode") if key in entry}
+
+
+def _info(path: str, entry: dict[str, str], mode: str) -> tarfile.TarInfo:
     info = tarfile.TarInfo(path.lstrip("/"))
     info.uname, info.gname = entry.get("owner", "root"), entry.get("group", "root")
     info.mtime = int(time.time())

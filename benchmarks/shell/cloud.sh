@@ -1,83 +1,71 @@
 #!/bin/bash
-# Stage cloud: Placement, Nova, Neutron with OVN, Glance and Cinder.
+# Stage cloud: OVN, libvirt, and all services of the cloud.
 . "${0%/*}/common.sh"
-here=${0%/*}
 copy cloud $NODES
 
-chassis() {
-    each $COMPUTES <<'EOF'
-export SYSTEMCTL_SKIP_SYSV=1
-encap=LOOPBACK6_$NODE
-set -- $EXTERNAL
-ovs-vsctl --timeout=30 -- add-br br-ex -- set Bridge br-ex datapath_type=netdev \
-    -- add-bond br-ex bond-ex "$@" -- set Port bond-ex bond_mode=active-backup bond_updelay=5000 \
-    "other_config:bond-primary=$1" \
-    -- set Open_vSwitch . "external_ids:system-id=$NODE" "external_ids:hostname=$NODE" \
-    "external_ids:ovn-remote=\"tcp:$CONTROLLER4:6642\"" external_ids:ovn-remote-probe-interval=60000 \
-    external_ids:ovn-encap-type=geneve "external_ids:ovn-encap-ip=\"${!encap}\"" \
-    external_ids:ovn-bridge-datapath-type=netdev "external_ids:ovn-bridge-mappings=\"$BRIDGE_MAPPINGS\"" \
-    external_ids:ovn-cms-options=enable-chassis-as-gw
-systemctl daemon-reload
-systemctl enable --quiet ovn-host virtlogd.socket libvirtd libvirt-guests nova-compute neutron-ovn-metadata-agent
-systemctl start ovn-controller ovn-host virtlogd.socket
-systemctl restart libvirtd
-systemctl start libvirt-guests
-virsh --quiet secret-define /dev/stdin <<XML
-<secret ephemeral='no' private='no'><uuid>$SECRET_rbd_secret_uuid</uuid>
-<usage type='ceph'><name>client.cinder secret</name></usage></secret>
-XML
+# Schemas need nothing but the databases.
+on schemas "$CONTROLLER" <<<'schemas cloud' &
+schemas=$!
+each hypervisor $NODES <<'EOF' &
+[[ -e /run/bench/cloud/secret.xml ]] || exit 0
+systemctl enable --quiet $(units ENABLED libvirt)
+start $(units UNITS libvirt)
+virsh --quiet secret-define /run/bench/cloud/secret.xml
 awk '$1 == "key" {printf "%s", $3}' /etc/ceph/ceph.client.cinder.keyring |
-    virsh --quiet secret-set-value "$SECRET_rbd_secret_uuid" --file /dev/stdin
+    virsh --quiet secret-set-value "$RBD_SECRET" --file /dev/stdin
 EOF
+hypervisors=$!
+each ovn $NODES <<'EOF' &
+[[ ! -e /run/bench/cloud/ovs ]] || xargs --delimiter='\n' ovs-vsctl --timeout=30 </run/bench/cloud/ovs
+if [[ " $CONTROLLERS " == *" $NODE "* ]]; then
+    own=LOOPBACK4_$NODE
+    install -d /var/lib/ovn
+    for database in nb:OVN_Northbound:6643 sb:OVN_Southbound:6644; do
+        IFS=: read -r name schema port <<<"$database"
+        file=/var/lib/ovn/ovn${name}_db.db
+        if [[ $NODE == "$CONTROLLER" ]]; then
+            ovsdb-tool "--election-timer=$OVN_ELECTION" create-cluster "$file" "/usr/share/ovn/ovn-$name.ovsschema" \
+                "ssl:${!own}:$port"
+        else
+            ovsdb-tool join-cluster "$file" "$schema" "ssl:${!own}:$port" "ssl:$CONTROLLER4:$port"
+        fi
+    done
+fi
+systemctl enable --quiet $(units ENABLED ovn)
+start $(units UNITS ovn)
+complete() { # a member, with a leader, of a cluster of all controllers
+    local said
+    said=$(ovn-appctl --timeout=5 -t "/run/ovn/ovn$1_db.ctl" cluster/status "$2" 2>/dev/null) || return 1
+    set -- $CONTROLLERS
+    [[ $said == *'Status: cluster member'* && $said != *'Leader: unknown'* &&
+        $(grep -c ' at ssl:' <<<"$said") == "$#" ]]
 }
+if [[ " $CONTROLLERS " == *" $NODE "* ]]; then
+    patiently 60 complete nb OVN_Northbound
+    patiently 60 complete sb OVN_Southbound
+fi
+if [[ $NODE == "$CONTROLLER" ]]; then
+    ask() { ovn-nbctl --timeout=20 --no-leader-only --db=unix:/run/ovn/ovnnb_db.sock "$@"; }
+    ask init
+    ask set NB_Global . $OVN_OPTIONS
+fi
+EOF
+ovn=$!
+all_of "$schemas" "$hypervisors" "$ovn"
 
-control() {
-    on "$CONTROLLER" <<'EOF'
-export SYSTEMCTL_SKIP_SYSV=1
-systemctl daemon-reload
-systemctl enable --quiet ovn-central placement-api nova-api nova-api-metadata nova-conductor nova-scheduler \
-    nova-novncproxy neutron-api neutron-rpc-server neutron-periodic-workers neutron-ovn-maintenance-worker glance-api \
-    cinder-api cinder-scheduler cinder-volume cinder-backup
-jobs=()
-mkdir -m 700 -p /run/bench
-sync() {
-    local log=/run/bench/$1.log
-    { runuser -u "$1" -- "${@:2}" >"$log" 2>&1 || { tail "$log" && false; }; } &
-    jobs+=($!)
+# One controller answers before the others and the hypervisors ask.
+services() {
+    on services "$CONTROLLER" <<'EOF'
+systemctl enable --quiet $(units ENABLED cloud)
+start $UNITS_first
+EOF
+    each services $NODES <<'EOF'
+systemctl enable --quiet $(units ENABLED cloud)
+start $(units UNITS cloud)
+EOF
+    # nova-compute says that it has started when it has registered
+    on cells "$CONTROLLER" <<<'runuser -u nova -- nova-manage cell_v2 discover_hosts --by-service >/dev/null'
 }
-sync nova /usr/local/lib/scs-rack/nova-schema
-sync neutron neutron-db-manage --config-file /etc/neutron/neutron.conf \
-    --config-file /etc/neutron/plugins/ml2/ml2_conf.ini upgrade heads
-sync cinder cinder-manage db sync
-sync glance glance-manage --config-file /etc/glance/glance-api.conf db_sync
-sync placement placement-manage db sync
-systemctl start ovn-ovsdb-server-nb ovn-ovsdb-server-sb ovn-northd ovn-central
-until ovn-nbctl --timeout=5 set-connection "ptcp:6641:$CONTROLLER4" -- \
-    set Connection "ptcp:6641:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
-until ovn-sbctl --timeout=5 set-connection "ptcp:6642:$CONTROLLER4" -- \
-    set Connection "ptcp:6642:$CONTROLLER4" inactivity_probe=60000 2>/dev/null; do sleep 0.2; done
-for job in "${jobs[@]}"; do wait "$job"; done
-systemctl restart placement-api nova-api nova-api-metadata nova-conductor nova-scheduler nova-novncproxy neutron-api \
-    neutron-rpc-server neutron-periodic-workers neutron-ovn-maintenance-worker glance-api cinder-api \
-    cinder-scheduler cinder-volume cinder-backup
-EOF
-}
-
-chassis &
-wires=$!
-control
-wait "$wires"
-each $COMPUTES <<'EOF'
-SYSTEMCTL_SKIP_SYSV=1 systemctl restart nova-compute neutron-ovn-metadata-agent
-EOF
-on "$CONTROLLER" <<'EOF'
-count() { echo $#; }
-for ((i = 0; ; i++)); do
-    there=$(mariadb -N -e "SELECT count(*) FROM nova.services WHERE \`binary\` = 'nova-compute' AND deleted = 0")
-    ((there >= $(count $COMPUTES))) && break
-    ((i < 300))
-    sleep 0.3
-done
-runuser -u nova -- nova-manage cell_v2 discover_hosts --by-service >/dev/null
-EOF
-"$PYTHON" "$here/await_cloud.py"
+# the client of the APIs loads while the services start, and goes on when they run
+services | "$PYTHON" "$here/await_cloud.py"
+each tidy $NODES <<<'rm -rf /run/bench/cloud'

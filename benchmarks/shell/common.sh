@@ -1,20 +1,22 @@
-# What the scripts of the stages share. Sourced by bash with BENCH set: the folder with `facts` (names, addresses and
-# secrets as shell variables), `ssh_config`, and the files of each stage as <stage>.<node>.tar.
-set -euo pipefail
+# What the scripts of the stages share. Sourced by bash with BENCH set: the folder with `facts` (names and addresses as
+# shell variables), `ssh_config`, and the files of each stage as <stage>.<node>.tar.
+set -Eeuo pipefail
+trap 'echo "${0##*/}: \"$BASH_COMMAND\" ended with $?" >&2' ERR
 . "$BENCH/facts"
+here=${0%/*}
 
 now() { echo "${EPOCHREALTIME/[.,]/}"; } # microseconds
 
 # Note how long a call took, so that a wait can be found: script, what, milliseconds.
 note() { printf '%s %s %d\n' "${0##*/}" "$1" $((($(now) - $2) / 1000)) >>"$BENCH/steps"; }
 
-# Run the script on standard input on one node; it knows the facts and its own name. Nothing secret is an argument.
-on() {
+# Run the script on standard input on one node; it knows the facts, its own name, and what node.sh has.
+on() { # what, node
     local begin
     begin=$(now)
-    { printf 'set -euo pipefail\nNODE=%s\n' "$1"; cat "$BENCH/facts" -; } |
-        ssh -F "$BENCH/ssh_config" "$1" 'eval "$(cat)" </dev/null' || return
-    note "on:$1" "$begin"
+    { printf 'NODE=%s\n' "$2"; cat "$BENCH/facts" "$here/node.sh" -; } |
+        ssh -F "$BENCH/ssh_config" "$2" 'eval "$(cat)" </dev/null' || { echo "$2: $1 failed" >&2; return 1; }
+    note "$1:$2" "$begin"
 }
 
 # Wait for background jobs; fail when one of them did.
@@ -25,26 +27,33 @@ all_of() {
 }
 
 # Run the script on standard input on many nodes at once.
-each() {
-    local script node jobs=()
+each() { # what, nodes
+    local script node jobs=() what=$1
+    shift
     script=$(cat)
     for node; do
-        on "$node" <<<"$script" &
+        on "$what" "$node" <<<"$script" &
         jobs+=($!)
     done
     all_of "${jobs[@]}"
 }
 
-# Copy the files of a stage to nodes, all at once, with owners and modes.
-copy() {
+# Bring the files of a stage to one node, with owners and modes, take away what must not be there, and tell systemd.
+bring() { # stage, node
+    local absent=ABSENT_$1_$2
+    ssh -F "$BENCH/ssh_config" "$2" "tar --extract --preserve-permissions --directory=/ && rm -f ${!absent} &&
+        systemctl daemon-reload" <"$BENCH/$1.$2.tar" || { echo "$2: files of $1 could not be copied" >&2; return 1; }
+}
+
+# The same on nodes, all at once.
+copy() { # stage, nodes
     local stage=$1 node jobs=() begin
     begin=$(now)
     shift
     for node; do
-        ssh -F "$BENCH/ssh_config" "$node" tar --extract --preserve-permissions --directory=/ \
-            <"$BENCH/$stage.$node.tar" &
+        bring "$stage" "$node" &
         jobs+=($!)
     done
-    all_of "${jobs[@]}" || return
-    note "copy:$stage" "$begin"
+    all_of "${jobs[@]}"
+    note "files:$stage" "$begin"
 }
