@@ -76,7 +76,7 @@ def _names(units: list[dict[str, Any]]) -> str:
 
 def _disk(design: Design, host: str, disk: str) -> str:
     """Path of a disk; in the lab it is a file."""
-    return next(one["path"] for one in node_vars(design, design.nodes[host])["osd_disks"] if one["name"] == disk)
+    return next(str(one["path"]) for one in node_vars(design, design.nodes[host])["osd_disks"] if one["name"] == disk)
 
 
 def catalog(design: Design, rendered: Rendered, state: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from keystoneauth1.exceptions import ClientException
 from openstack.exceptions import SDKException, raise_from_response
 
 wanted = json.loads((Path(os.environ["BENCH"]) / "await.json").read_text())
-cloud = openstack.connect(cloud="admin")
+cloud: Any = openstack.connect(cloud="admin")
 PATIENCE, PAUSE = 180.0, 0.3
 RESOURCES = {"VCPU", "MEMORY_MB", "DISK_GB"}
 Pairs = set[tuple[str, str]]

@@ -20,7 +20,7 @@ session.verify = content["ca"]
 PATIENCE = 90.0
 
 
-def call(method: str, path: str, body: object = None) -> Any:
+def call(method: str, path: str, body: Any = None) -> Any:
     """Ask Keystone; its answer."""
     answer = session.request(method, content["url"] + path, json=body, timeout=60)
     if not answer.ok:
@@ -32,7 +32,7 @@ def log_in() -> None:
     """Get a token as soon as Keystone gives one."""
     domain = {"name": "Default"}
     user = {"name": "admin", "domain": domain, "password": content["admin_password"]}
-    body = {
+    body: Any = {
         "auth": {
             "identity": {"methods": ["password"], "password": {"user": user}},
             "scope": {"project": {"name": "admin", "domain": domain}},

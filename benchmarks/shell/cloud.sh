@@ -64,7 +64,7 @@ systemctl enable --quiet $(units ENABLED cloud)
 start $(units UNITS cloud)
 EOF
     # nova-compute says that it has started when it has registered
-    on cells "$CONTROLLER" <<<'runuser -u nova -- nova-manage cell_v2 discover_hosts --by-service >/dev/null'
+    on cells "$CONTROLLER" <<<'cd / && HOME=/ runuser -u nova -- nova-manage cell_v2 discover_hosts --by-service >/dev/null'
 }
 # the client of the APIs loads while the services start, and goes on when they run
 services | "$PYTHON" "$here/await_cloud.py"

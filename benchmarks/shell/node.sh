@@ -55,7 +55,7 @@ greeting() (
 schemas() {
     local file jobs=()
     for file in /run/bench/"$1"/*.schema; do
-        bash -e "$file" >"$file.log" 2>&1 || { tail -n 30 "$file.log" >&2; exit 1; } &
+        (cd / && HOME=/ LANG=C.UTF-8 exec bash -e "$file") >"$file.log" 2>&1 || { tail -n 30 "$file.log" >&2; exit 1; } &
         jobs+=($!)
     done
     all_of "${jobs[@]}"
