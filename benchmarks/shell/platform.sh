@@ -25,7 +25,7 @@ start $(units UNITS platform)
 synced() { # as many members as controllers, and all data here
     set -- $CONTROLLERS
     [[ $(mariadb -N -B -e "SHOW GLOBAL STATUS WHERE Variable_name IN
-        ('wsrep_cluster_size', 'wsrep_local_state_comment')" | cut -f 2 | tr '\n' ' ') == "$# Synced " ]]
+        ('wsrep_cluster_size', 'wsrep_local_state_comment')" | sort | cut -f 2 | tr '\n' ' ') == "$# Synced " ]]
 }
 patiently 120 synced
 patiently 60 greeting
