@@ -13,7 +13,7 @@ content = json.loads((Path(os.environ["BENCH"]) / "wanted.json").read_text())
 cloud = openstack.connect(cloud="admin")
 cloud.session.get_token()
 for proxy in (cloud.identity, cloud.network, cloud.compute, cloud.block_storage, cloud.image):
-    proxy.get_endpoint()  # the SDK sets up its adapters before a thread starts
+    proxy.get_endpoint_data()  # the SDK sets up its adapters before a thread starts
 
 
 def test_user() -> None:
